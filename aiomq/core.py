@@ -1,0 +1,350 @@
+"""The half of a socket that the event loop holds: its endpoints, its peers, its pattern.
+
+It is a protocol one level above the connections': it is called with `peer_attached`, `message_received`,
+`peer_writable` and `peer_detached` as asyncio calls a connection with `connection_made`, `data_received`,
+`resume_writing` and `connection_lost`. The other half, `Socket`, is what the user holds; when it is garbage, this one
+is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import sys
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Protocol
+
+from aiomq.constants import Event, SocketType
+from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
+from aiomq.events import MonitorEvent
+from aiomq.flusher import Flusher
+from aiomq.gate import Gate
+from aiomq.options import SocketOptions, default_options
+from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.table import PATTERNS
+from aiomq.zmtp.session import SessionConfig
+
+__all__ = ["CorePeer", "Endpoint", "SocketCore", "call_site"]
+
+log = logging.getLogger("aiomq.socket")
+
+
+class CorePeer(Peer, Protocol):
+    """A peer as the core sees it: over a wire or inproc."""
+
+    address: str
+    endpoint: str
+    left: bool
+
+    @property
+    def state(self) -> str:
+        """`connected`, `waiting` or `closed`."""
+
+    @property
+    def queued_out(self) -> int:
+        """Messages that wait to leave."""
+
+    def leave(self, *, drop: bool = False) -> None:
+        """Take no further part in the pattern."""
+
+    def apply_hwm(self) -> None:
+        """Apply the socket's high-water marks, which were changed."""
+
+    def end_with_socket(self) -> None:
+        """The socket is closed: end, unless an endpoint of the socket sees to it."""
+
+
+class Endpoint(Protocol):
+    """What `bind` or `connect` made: a listener or a dialer."""
+
+    endpoint: str
+
+    def start(self) -> None:
+        """Begin; needs the socket's loop."""
+
+    def close(self, linger: float | None) -> None:
+        """End when everything is sent, at the latest after so many seconds (None: no limit)."""
+
+    def queued(self) -> int:
+        """Return what still waits to leave; 0 for nothing."""
+
+
+class SocketCore:
+    """See the module. All of it runs in one loop, except `close_threadsafe`."""
+
+    def __init__(self, socket_type: SocketType, made_at: str) -> None:
+        self.socket_type = socket_type
+        self.made_at = made_at
+        self.options: SocketOptions = default_options(socket_type)
+        self.pattern: Pattern = PATTERNS[socket_type](self.options)
+        self.accepts_subscriptions = self.pattern.accepts_subscriptions
+        self.loop: asyncio.AbstractEventLoop
+        self.flusher: Flusher
+        self.thread: int | None = None
+        self.send_gate = Gate(self.pattern.can_send)
+        self.recv_gate = Gate(self.pattern.can_recv)
+        self.endpoints: dict[object, Endpoint] = {}
+        self.leaving: set[object] = set()
+        """Endpoints that were unbound or disconnected, and still send what is queued."""
+        self.peers: set[CorePeer] = set()
+        self.last_endpoint = ""
+        self.closed = False
+        self.terminated = False
+        self.finished = False
+        """Closed, and nothing of it is left."""
+        self.finished_callbacks: list[Callable[[], None]] = []
+        self.monitors: list[Callable[[MonitorEvent], None]] = []
+        self._waiting_for_loop: list[Endpoint] = []
+
+    # -- where and whether it may be used ----------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Check that the socket may be used here and now; the first use in a loop makes it that loop's.
+
+        Raises:
+            ContextTerminated: the context was terminated.
+            ZMQError: ENOTSOCK if the socket is closed.
+            WrongLoopError: it belongs to another loop or thread, or there is no loop.
+        """
+        self.check_open()
+        if self.thread is None:
+            self.adopt(asyncio.get_running_loop())
+        else:
+            self._check_loop()
+
+    def check_open(self) -> None:
+        """Raise if the socket is closed or its context terminated."""
+        if self.terminated:
+            raise ContextTerminated(f"the context of this {self.pattern.name} socket was terminated")
+        if self.closed:
+            raise ZMQError(errno.ENOTSOCK, f"this {self.pattern.name} socket is closed (it was made at {self.made_at})")
+
+    def _check_loop(self) -> None:
+        try:
+            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is not self.loop:
+            raise WrongLoopError(
+                f"this {self.pattern.name} socket belongs to another event loop"
+                f"{'' if get_ident() == self.thread else ', in another thread'}: a socket is used in the loop that used"
+                " it first. To reach another thread give it a socket of its own and connect the two over inproc://"
+            )
+
+    def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Belong to this loop from now on, and begin what was waiting for one."""
+        self.loop = loop
+        self.thread = get_ident()
+        self.flusher = Flusher(loop)
+        waiting, self._waiting_for_loop = self._waiting_for_loop, []
+        for endpoint in waiting:
+            endpoint.start()
+
+    def enter_sync(self) -> None:
+        """Check the same for a call that needs no loop yet; a running loop is adopted."""
+        self.check_open()
+        if self.thread is not None:
+            self._check_loop()
+            return
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self.adopt(running)
+
+    # -- endpoints ---------------------------------------------------------------------------------------------------
+
+    def add_endpoint(self, endpoint: Endpoint) -> None:
+        """Keep a listener or dialer, and start it as soon as there is a loop."""
+        self.endpoints[endpoint] = endpoint
+        self.last_endpoint = endpoint.endpoint
+        if self.thread is None:
+            self._waiting_for_loop.append(endpoint)
+        else:
+            endpoint.start()
+
+    def remove_endpoint(self, endpoint: Endpoint) -> None:
+        """Close one, with the socket's LINGER."""
+        if endpoint in self._waiting_for_loop:
+            self._waiting_for_loop.remove(endpoint)
+        self.leaving.add(endpoint)
+        endpoint.close(self.linger_seconds)
+
+    def endpoint_closed(self, endpoint: object) -> None:
+        """A listener or dialer has ended, with all its connections."""
+        self.endpoints.pop(endpoint, None)
+        self.leaving.discard(endpoint)
+        self._maybe_finish()
+
+    @property
+    def linger_seconds(self) -> float | None:
+        """LINGER in seconds; None for no limit."""
+        return None if self.options.linger < 0 else self.options.linger / 1000
+
+    def session_config(self, options: SocketOptions) -> SessionConfig:
+        """What to announce and accept in a handshake."""
+        return SessionConfig(
+            socket_type=self.socket_type, routing_id=options.routing_id, max_message_size=options.maxmsgsize
+        )
+
+    # -- called as things happen to peers ----------------------------------------------------------------------------
+
+    def peer_attached(self, peer: CorePeer) -> None:
+        """A link exists now."""
+        if self.closed:
+            peer.leave(drop=True)
+            return
+        self.peers.add(peer)
+        self.pattern.attach(peer)
+        if peer.writable:
+            self._wake_senders()
+
+    def peer_identified(self, peer: CorePeer) -> None:
+        """The routing id that a peer announced is known now."""
+        if not peer.left:
+            self.pattern.identify(peer)
+            self._wake_senders()
+
+    def message_received(self, peer: CorePeer, count: int) -> None:
+        """So many items were added to the peer's inbox."""
+        if peer.left and self.closed:
+            peer.inbox.clear()
+            return
+        self.pattern.peer_readable(peer)
+        gate = self.recv_gate
+        if gate.is_awaited and self.pattern.can_recv():
+            gate.wake(count)
+        if self.send_gate.is_awaited:
+            self._wake_senders()  # with XPUB_NODROP, a cancelled subscription may be what a send waits for
+
+    def peer_writable(self, peer: CorePeer) -> None:
+        """A full peer has room again."""
+        self.pattern.peer_writable(peer)
+        self._wake_senders()
+
+    def _wake_senders(self) -> None:
+        gate = self.send_gate
+        if gate.is_awaited and self.pattern.can_send():
+            gate.wake(len(gate.waiters))
+
+    def peer_full(self) -> None:
+        """A peer has no more room: the loop gets a turn before the next message is sent."""
+        if self.send_gate.budget > 1:
+            self.send_gate.budget = 1
+
+    def peer_hiccup(self, peer: CorePeer) -> None:
+        """A dialed peer lost its connection and will get another."""
+        if not peer.left:
+            self.pattern.hiccup(peer)
+
+    def peer_detached(self, peer: CorePeer) -> None:
+        """The link is gone for good."""
+        self.peers.discard(peer)
+        if not self.closed:
+            self.pattern.detach(peer)
+            if self.recv_gate.is_awaited and self.pattern.can_recv():
+                self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
+            self._wake_senders()  # an error may wait for a send to a peer that is gone
+
+    def emit(
+        self,
+        event: Event,
+        endpoint: str,
+        value: int = 0,
+        *,
+        address: str = "",
+        routing_id: bytes = b"",
+        error: BaseException | None = None,
+    ) -> None:
+        """Tell the socket's monitors."""
+        if not self.monitors:
+            return
+        told = MonitorEvent(
+            event=event,
+            endpoint=endpoint,
+            value=value,
+            peer_address=address,
+            routing_id=routing_id,
+            reason=str(error) if error is not None else "",
+            error=error,
+        )
+        for monitor in self.monitors:
+            monitor(told)
+
+    # -- options -----------------------------------------------------------------------------------------------------
+
+    def hwm_changed(self) -> None:
+        """Apply changed high-water marks to the peers there are."""
+        for peer in tuple(self.peers):
+            peer.apply_hwm()
+
+    def queued(self) -> int:
+        """Return what still waits to leave over all endpoints; 0 for nothing."""
+        return sum(endpoint.queued() for endpoint in tuple(self.endpoints.values()))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def terminate(self) -> None:
+        """The context ends: whatever waits, and whatever is called from now on, gets ContextTerminated."""
+        if not self.terminated:
+            self.terminated = True
+            self._fail_waiters()
+
+    def close(self, linger: int | None = None) -> None:
+        """Close. What is queued goes on leaving, as long as `linger` milliseconds (None: LINGER) allow."""
+        if linger is not None:
+            self.options.linger = linger
+        if not self.closed:
+            self.closed = True
+            self._fail_waiters()
+            self._waiting_for_loop.clear()
+        for peer in tuple(self.peers):
+            peer.end_with_socket()
+        for endpoint in tuple(self.endpoints.values()):
+            endpoint.close(self.linger_seconds if self.thread is not None else 0)
+        self._maybe_finish()
+
+    def _fail_waiters(self) -> None:
+        try:
+            self.check_open()
+        except ZMQError as error:
+            for gate in (self.send_gate, self.recv_gate):
+                gate.close(error)
+
+    def _maybe_finish(self) -> None:
+        if self.closed and not self.endpoints:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.finished:
+            self.finished = True
+            self.emit(Event.MONITOR_STOPPED, self.last_endpoint)
+            for callback in tuple(self.finished_callbacks):
+                callback()
+
+    def abandon(self) -> None:
+        """Its loop does not run any more: nothing can be sent or closed properly."""
+        self.closed = True
+        self._finish()
+
+    def close_threadsafe(self, linger: int | None = None) -> None:
+        """Close from wherever the caller is: here, by way of the socket's own loop, or without one."""
+        if self.thread is None:
+            self.close(linger)
+            return
+        if self.loop.is_closed() or not self.loop.is_running():
+            self.abandon()
+        elif get_ident() == self.thread:
+            self.close(linger)
+        else:
+            self.loop.call_soon_threadsafe(self.close, linger)
+
+
+def call_site() -> str:
+    """Return `file:line` of the first frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "aiomq":
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

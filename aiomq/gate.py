@@ -1,0 +1,141 @@
+"""One direction of a socket: who waits for it, who watches it, and when it must let the rest of the loop run.
+
+Readiness itself is not kept here: it is a property of the socket's queues, asked for with `is_ready`, so it cannot be
+missed or go stale. A gate only keeps the tasks that found it false. Whoever changes the queues calls `wake`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Final, TypeVar
+
+from aiomq.errors import Again
+
+__all__ = ["BUDGET", "Gate", "turn"]
+
+BUDGET: Final = 256
+"""Operations that may finish without suspending before one gives the event loop a turn."""
+
+T = TypeVar("T")
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Let everything that is ready to run in this event loop run once."""
+    yield
+
+
+class Gate:
+    """The waiters of one direction, served in the order they came.
+
+    Attributes:
+        budget: operations left before the loop gets a turn. Zero also while anybody waits, or when the socket is
+            closed: so one test of it tells the short way from the long one.
+    """
+
+    __slots__ = ("_closed", "_is_ready", "_watch", "budget", "waiters")
+
+    def __init__(self, is_ready: Callable[[], bool]) -> None:
+        self._is_ready = is_ready
+        self._closed = False
+        self._watch: asyncio.Future[None] | None = None
+        self.budget = 0
+        self.waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits or watches."""
+        return bool(self.waiters) or self._watch is not None
+
+    async def take_turn(self) -> None:
+        """Give the loop a turn and begin a new budget. Cancellation: nothing has happened yet."""
+        await turn()
+        self.refill()
+
+    def refill(self) -> None:
+        """Begin a new budget, unless operations must go the long way."""
+        if not self.waiters and not self._closed:
+            self.budget = BUDGET
+
+    def wake(self, count: int = 1) -> None:
+        """Let up to `count` waiters try again, the longest waiting first, and tell everybody who watches."""
+        watch = self._watch
+        if watch is not None:
+            self._watch = None
+            if not watch.done():
+                watch.set_result(None)
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+                count -= 1
+                if count <= 0:
+                    return
+
+    def close(self, error: Exception) -> None:
+        """End all waits with an error, tell everybody who watches, and let nothing go the short way again."""
+        self._closed = True
+        self.budget = 0
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self.wake()
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Return the future that is done at the next `wake`; all who watch share it, so nobody may cancel it."""
+        if self._watch is None or self._watch.done():
+            self._watch = loop.create_future()
+        return self._watch
+
+    async def wait_for(
+        self, attempt: Callable[[], T | None], loop: asyncio.AbstractEventLoop, timeout_ms: int, late: str
+    ) -> T:
+        """Try again and again, each time somebody says it may work, until `attempt` gives something.
+
+        Cancellation: between the attempt that succeeds and the return nothing is awaited, so what was taken is
+        delivered; a wake-up that was meant for a cancelled waiter goes to the next one.
+
+        Raises:
+            Again: `timeout_ms` (-1: never) went by first; its text is `late`.
+        """
+        self.budget = 0
+        waiter: asyncio.Future[None] = loop.create_future()
+        self.waiters.append(waiter)
+        deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
+        timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
+        try:
+            while True:
+                await waiter
+                result = attempt()
+                if result is not None:
+                    return result
+                waiter = self._renew(waiter, loop)
+                if deadline is not None and timer is not None:
+                    timer.cancel()
+                    timer = loop.call_at(deadline, self._expire, waiter, late)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._leave(waiter)
+
+    def _renew(self, waiter: asyncio.Future[None], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Put a fresh future in the place of one that was woken for nothing."""
+        fresh: asyncio.Future[None] = loop.create_future()
+        self.waiters[self.waiters.index(waiter)] = fresh
+        return fresh
+
+    @staticmethod
+    def _expire(waiter: asyncio.Future[None], late: str) -> None:
+        if not waiter.done():
+            waiter.set_exception(Again(late))
+
+    def _leave(self, waiter: asyncio.Future[None]) -> None:
+        self.waiters.remove(waiter)
+        if waiter.done() and not waiter.cancelled():
+            waiter.exception()  # seen, also where a cancellation came first: asyncio logs those nobody looked at
+        if not self.waiters:
+            self.refill()
+        elif not self._closed and self._is_ready():
+            self.wake()

@@ -1,0 +1,60 @@
+"""What travels: messages, and the subscriptions that travel among them.
+
+A message with one frame is that frame; one with several is a tuple of them. So the commonest message costs no
+container, and every queue in between passes it on as it is. Nothing mutable ever enters a queue.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+__all__ = ["Frames", "Item", "Message", "Subscription", "first_frame", "frames_of", "message_of"]
+
+Frames: TypeAlias = tuple[bytes, ...]
+
+Message: TypeAlias = bytes | Frames
+"""One frame as `bytes`, or two and more as a tuple of `bytes`. A tuple of one frame never occurs."""
+
+
+class Subscription:
+    """A SUBSCRIBE or CANCEL on its way from a subscriber to a publisher (RFC 37, SUBSCRIBE and CANCEL commands)."""
+
+    __slots__ = ("subscribe", "topic")
+
+    def __init__(self, topic: bytes, *, subscribe: bool) -> None:
+        self.topic: Final = topic
+        self.subscribe: Final = subscribe
+
+    def as_frame(self) -> bytes:
+        """Return the form that ZMTP before 3.1 and XPUB's readers know: one octet, 1 or 0, before the topic."""
+        return (b"\x01" if self.subscribe else b"\x00") + self.topic
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Subscription):
+            return NotImplemented
+        return self.topic == other.topic and self.subscribe == other.subscribe
+
+    def __hash__(self) -> int:
+        return hash((self.topic, self.subscribe))
+
+    def __repr__(self) -> str:
+        return f"<{'Subscribe' if self.subscribe else 'Cancel'} {self.topic!r}>"
+
+
+Item: TypeAlias = Message | Subscription
+"""What a queue between two sockets may hold."""
+
+
+def frames_of(message: Message) -> Frames:
+    """Return the frames of a message, also of one with a single frame."""
+    return message if type(message) is tuple else (message,)  # type: ignore[return-value]  # mypy: type() is no guard
+
+
+def message_of(frames: list[bytes] | Frames) -> Message:
+    """Return the message made of these frames; there must be at least one."""
+    return frames[0] if len(frames) == 1 else tuple(frames)
+
+
+def first_frame(message: Message) -> bytes:
+    """Return the first frame: the one that subscriptions are matched against."""
+    return message[0] if type(message) is tuple else message  # type: ignore[return-value]  # mypy: as above

@@ -1,0 +1,213 @@
+"""The one table of socket options: what each is called, accepts, applies to, and when it takes effect.
+
+An option that libzmq has and this table has not is refused by name. Ranges and socket types are those that libzmq's
+`zmq_setsockopt` checks, except where its check lets nonsense through; the tests name each such place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from aiomq.constants import SocketOption, SocketType
+from aiomq.option_spec import (
+    DEFAULTS,
+    INT_MAX,
+    PUBLISHERS,
+    OptionKind,
+    OptionSpec,
+    number,
+    state,
+    switch,
+    topic,
+    type_switch,
+)
+
+__all__ = ["OPTIONS"]
+
+_T: TypeAlias = SocketType
+_O: TypeAlias = SocketOption
+
+_ROUTERS: Final = frozenset({_T.REP, _T.ROUTER})
+_REQUESTERS: Final = frozenset({_T.REQ})
+_MILLISECONDS: Final = "milliseconds"
+
+_SPECS: Final = (
+    # What a socket is and knows.
+    state(_O.TYPE, "The type of the socket, as a `SocketType`."),
+    state(_O.RCVMORE, "1 while the message being received has further frames."),
+    state(_O.EVENTS, "What would not wait now, as `PollEvent` bits."),
+    state(_O.LAST_ENDPOINT, "The endpoint of the last bind or connect, resolved.", kind=OptionKind.STR),
+    state(_O.MECHANISM, "The security in use, as a `SecurityMechanism`."),
+    state(_O.THREAD_SAFE, "1 for the types that libzmq lets threads share.", kind=OptionKind.BOOL),
+    state(_O.TOPICS_COUNT, "How many distinct topics are subscribed to.", socket_types=PUBLISHERS | {_T.SUB, _T.XSUB}),
+    # Queues.
+    OptionSpec(
+        option=_O.HWM,
+        attribute="sndhwm",
+        kind=OptionKind.INT,
+        maximum=INT_MAX,
+        default=DEFAULTS["sndhwm"],
+        at_once=True,
+        unit="messages",
+        doc="Sets SNDHWM and RCVHWM; reads SNDHWM.",
+    ),
+    number(_O.SNDHWM, "How many messages may wait to go to one peer; 0 is no limit.", unit="messages", at_once=True),
+    number(
+        _O.RCVHWM, "How many messages of one peer may wait to be taken; 0 is no limit.", unit="messages", at_once=True
+    ),
+    number(
+        _O.MAXMSGSIZE,
+        "The largest frame taken from a peer, who is cut off at a larger one; -1 is no limit.",
+        minimum=-1,
+        maximum=2**63 - 1,
+        unit="bytes",
+    ),
+    # Time.
+    number(
+        _O.LINGER,
+        "How long a closed socket keeps sending what waits; 0 is not at all, -1 is until done.",
+        minimum=-1,
+        unit=_MILLISECONDS,
+        at_once=True,
+    ),
+    number(
+        _O.RCVTIMEO,
+        "How long a receive waits; 0 is not at all, -1 is for ever.",
+        minimum=-1,
+        unit=_MILLISECONDS,
+        at_once=True,
+    ),
+    number(
+        _O.SNDTIMEO,
+        "How long a send waits; 0 is not at all, -1 is for ever.",
+        minimum=-1,
+        unit=_MILLISECONDS,
+        at_once=True,
+    ),
+    number(
+        _O.RECONNECT_IVL,
+        "How long to wait before connecting again; 0 and -1 are never.",
+        minimum=-1,
+        unit=_MILLISECONDS,
+    ),
+    number(
+        _O.RECONNECT_IVL_MAX,
+        "How far the wait before connecting again may double; 0 is no doubling.",
+        unit=_MILLISECONDS,
+    ),
+    number(_O.CONNECT_TIMEOUT, "How long one attempt to connect may take; 0 is up to the system.", unit=_MILLISECONDS),
+    number(_O.HANDSHAKE_IVL, "How long the handshake may take; 0 is no limit.", unit=_MILLISECONDS),
+    number(_O.HEARTBEAT_IVL, "How often to send a PING; 0 is never.", unit=_MILLISECONDS),
+    number(
+        _O.HEARTBEAT_TTL,
+        "How long the peer shall wait for a sign of life; 0 is no limit. Rounded down to 100.",
+        maximum=6_553_599,
+        step=100,
+        unit=_MILLISECONDS,
+    ),
+    number(
+        _O.HEARTBEAT_TIMEOUT,
+        "How long to wait for a sign of life after a PING; 0 is no limit, -1 is HEARTBEAT_IVL.",
+        minimum=-1,
+        unit=_MILLISECONDS,
+    ),
+    # Patterns.
+    OptionSpec(
+        option=_O.ROUTING_ID,
+        aliases=("identity",),
+        attribute="routing_id",
+        kind=OptionKind.BYTES,
+        minimum=1,
+        maximum=255,
+        default=DEFAULTS["routing_id"],
+        doc="The name under which ROUTER peers know this socket. Those they make up begin with a zero byte.",
+    ),
+    OptionSpec(
+        option=_O.CONNECT_ROUTING_ID,
+        aliases=("connect_rid",),
+        attribute="connect_routing_id",
+        kind=OptionKind.BYTES,
+        minimum=1,
+        default=DEFAULTS["connect_routing_id"],
+        readable=False,
+        socket_types=_ROUTERS | {_T.STREAM},
+        doc="The routing id under which to know the peer of the next connect, and of that one alone.",
+    ),
+    topic(_O.SUBSCRIBE, "Adds a topic prefix: of SUB, or of the last subscriber of an XPUB with XPUB_MANUAL."),
+    topic(_O.UNSUBSCRIBE, "Takes one count of a topic prefix back."),
+    switch(_O.IMMEDIATE, "Queue messages only for peers with a finished connection.", "delay_attach_on_connect"),
+    switch(_O.INVERT_MATCHING, "Deliver what matches no subscription.", strict=False, at_once=True),
+    type_switch(
+        _O.ROUTER_MANDATORY,
+        _ROUTERS,
+        "Fail instead of dropping what has no peer to go to.",
+        "router_behavior",
+        "fail_unroutable",
+    ),
+    type_switch(_O.ROUTER_HANDOVER, _ROUTERS, "Give a routing id to the newcomer that claims it."),
+    type_switch(_O.PROBE_ROUTER, _ROUTERS | _REQUESTERS | {_T.DEALER}, "Greet every new peer with an empty message."),
+    type_switch(_O.REQ_CORRELATE, _REQUESTERS, "Number the requests and match the replies."),
+    type_switch(_O.REQ_RELAXED, _REQUESTERS, "Allow a new request before the reply to the last."),
+    type_switch(_O.XPUB_VERBOSE, PUBLISHERS, "Report every subscription. Ends XPUB_VERBOSER."),
+    type_switch(_O.XPUB_VERBOSER, PUBLISHERS, "Report every subscription and every cancellation."),
+    type_switch(_O.XPUB_MANUAL, PUBLISHERS, "Leave it to the user which subscriptions are made."),
+    type_switch(
+        _O.XPUB_MANUAL_LAST_VALUE, PUBLISHERS, "XPUB_MANUAL, and the next message goes to the last subscriber."
+    ),
+    type_switch(_O.XPUB_NODROP, PUBLISHERS, "Wait instead of dropping when a subscriber is full."),
+    OptionSpec(
+        option=_O.XPUB_WELCOME_MSG,
+        attribute="xpub_welcome_msg",
+        kind=OptionKind.BYTES,
+        default=DEFAULTS["xpub_welcome_msg"],
+        readable=False,
+        socket_types=PUBLISHERS,
+        at_once=True,
+        doc="The first message to every new subscriber; empty is none.",
+    ),
+    type_switch(
+        _O.ONLY_FIRST_SUBSCRIBE, PUBLISHERS | {_T.XSUB}, "Take only the first frame of a message for a subscription."
+    ),
+    type_switch(
+        _O.XSUB_VERBOSE_UNSUBSCRIBE, frozenset({_T.XSUB}), "Pass on every cancellation, not only the last of a topic."
+    ),
+    # The network.
+    switch(_O.IPV6, "Allow IPv6 addresses beside IPv4."),
+    OptionSpec(
+        option=_O.IPV4ONLY,
+        attribute="ipv6",
+        kind=OptionKind.BOOL,
+        maximum=1,
+        default=not DEFAULTS["ipv6"],
+        doc="The opposite of IPV6, from before libzmq 4.",
+    ),
+    number(_O.BACKLOG, "How many connections the system holds ready to be accepted.", unit="connections"),
+    number(_O.SNDBUF, "The system's send buffer; -1 is its own choice.", minimum=-1, unit="bytes"),
+    number(_O.RCVBUF, "The system's receive buffer; -1 is its own choice.", minimum=-1, unit="bytes"),
+    number(_O.TCP_KEEPALIVE, "SO_KEEPALIVE on (1), off (0) or as the system has it (-1).", minimum=-1, maximum=1),
+    number(_O.TCP_KEEPALIVE_CNT, "Unanswered probes that end a connection; -1 is the system's.", minimum=-1),
+    number(_O.TCP_KEEPALIVE_IDLE, "Silence before the first probe; -1 is the system's.", minimum=-1, unit="seconds"),
+    number(_O.TCP_KEEPALIVE_INTVL, "Time between probes; -1 is the system's.", minimum=-1, unit="seconds"),
+    number(_O.TCP_MAXRT, "How long sent bytes may stay unacknowledged; 0 is up to the system.", unit=_MILLISECONDS),
+    number(_O.TOS, "The type-of-service octet of IP packets."),
+    number(_O.PRIORITY, "SO_PRIORITY of the connections, on Linux."),
+    OptionSpec(
+        option=_O.BINDTODEVICE,
+        attribute="bindtodevice",
+        kind=OptionKind.STR,
+        maximum=16,
+        default=DEFAULTS["bindtodevice"],
+        doc="The network interface to use alone, on Linux; empty is any.",
+    ),
+    number(
+        _O.AFFINITY,
+        "Kept and given back, without effect: there are no I/O threads to choose from.",
+        minimum=-(2**63),
+        maximum=2**64 - 1,
+    ),
+)
+
+OPTIONS: Final[Mapping[SocketOption, OptionSpec]] = MappingProxyType({spec.option: spec for spec in _SPECS})
+"""What aiomq knows of each socket option it has."""

@@ -1,0 +1,189 @@
+"""DEALER and ROUTER: requests and replies without lockstep, for those who keep the books themselves (RFC 28/REQREP).
+
+A DEALER deals messages out to its peers in turn and reads from them in turn, and changes nothing in a message. A ROUTER
+names each peer by a routing id: what it receives begins with the sender's, what it sends begins with the receiver's.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from aiomq.errors import ZMQError
+from aiomq.message import Message
+from aiomq.options import SocketOptions
+from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.fair_queue import FairQueue
+from aiomq.patterns.load_balancer import LoadBalancer, TrySend
+from aiomq.patterns.routing_table import RoutingTable
+
+__all__ = ["DealerPattern", "RouterPattern", "probe"]
+
+
+def probe(peer: Peer) -> None:
+    """Put one empty message to a new peer, so that a ROUTER learns of us before we have anything to say."""
+    if peer.writable:
+        peer.put(b"")
+
+
+class DealerPattern(Pattern):
+    """Sends each message to one of its peers and receives from all of them, in turn."""
+
+    name = "DEALER"
+    __slots__ = ("_balancer", "_fair_queue", "can_recv", "can_send", "try_recv", "try_send")
+
+    try_send: TrySend
+    """The load balancer's own: one call less for each message."""
+
+    try_recv: Callable[[], Message | None]
+    """The fair queue's own: one call less for each message."""
+
+    can_send: Callable[[], bool]
+    can_recv: Callable[[], bool]
+
+    def __init__(self, options: SocketOptions) -> None:
+        super().__init__(options)
+        self._balancer = LoadBalancer()
+        self._fair_queue = FairQueue()
+        self.try_send = self._balancer.try_send
+        self.can_send = self._balancer.can_send
+        self.try_recv = self._fair_queue.try_recv
+        self.can_recv = self._fair_queue.can_recv
+
+    def attach(self, peer: Peer) -> None:
+        """Give a new peer its share of the messages."""
+        if self.options.probe_router:
+            probe(peer)
+        self._balancer.attach(peer)
+
+    def peer_readable(self, peer: Peer) -> None:
+        """Read from a peer that sent something."""
+        self._fair_queue.peer_readable(peer)
+
+    def peer_writable(self, peer: Peer) -> None:
+        """Give a peer that has room again its share of the messages."""
+        self._balancer.peer_writable(peer)
+
+    def detach(self, peer: Peer) -> None:
+        """Send nothing more to a peer that is gone, and read what it left."""
+        self._balancer.detach(peer)
+        self._fair_queue.detach(peer)
+
+
+class RouterPattern(Pattern):
+    """Sends each message to the peer that its first frame names, and receives from all peers, in turn.
+
+    A peer takes part once its routing id is known: its own, or one made here (`identify`). It is kept in the peer's
+    `routing_id`. A peer that announces an id in use is never read from nor written to, even after the id is free, and
+    keeps its connection; with ROUTER_HANDOVER it takes the id, and the peer that had it is closed.
+    """
+
+    name = "ROUTER"
+    wants_routing_id = True
+    __slots__ = ("_fair_queue", "_identified", "_table", "can_recv")
+
+    can_recv: Callable[[], bool]
+
+    def __init__(self, options: SocketOptions) -> None:
+        super().__init__(options)
+        self._fair_queue = FairQueue()
+        self._table = RoutingTable()
+        self._identified: set[Peer] = set()
+        self.can_recv = self._fair_queue.can_recv
+
+    def try_send(self, message: Message) -> bool:
+        """Queue a message, less its first frame, for the peer which that frame names.
+
+        A message that cannot be delivered is dropped; with ROUTER_MANDATORY it is refused: with False if the peer has
+        no room, with an error if there is no such peer. A routing id with nothing after it is ignored.
+
+        Raises:
+            ZMQError: EHOSTUNREACH if ROUTER_MANDATORY is set and no peer has this routing id.
+        """
+        if not isinstance(message, tuple):
+            return True
+        peer = self._table.find(message[0])
+        if peer is None:
+            if self.options.router_mandatory:
+                raise _unreachable(message[0])
+            return True
+        if not peer.writable:
+            return not self.options.router_mandatory
+        peer.put(message[1] if len(message) == 2 else message[1:])
+        return True
+
+    def try_recv(self) -> Message | None:
+        """Take the next message, with the routing id of the peer it came from before it."""
+        message = self._fair_queue.try_recv()
+        if message is None:
+            return None
+        routing_id = self._fair_queue.last_peer.routing_id
+        return (routing_id, *message) if isinstance(message, tuple) else (routing_id, message)
+
+    def can_send(self) -> bool:
+        """Always, as what cannot be delivered is dropped; with ROUTER_MANDATORY whether some peer has room."""
+        return not self.options.router_mandatory or self._table.any_writable()
+
+    def can_send_to(self, routing_id: bytes) -> bool:
+        """Whether the peer with this routing id has room.
+
+        Raises:
+            ZMQError: EHOSTUNREACH if no peer has this routing id.
+        """
+        peer = self._table.find(routing_id)
+        if peer is None:
+            raise _unreachable(routing_id)
+        return peer.writable
+
+    def claim(self, routing_id: bytes) -> None:
+        """Refuse a routing id for the next connect (CONNECT_ROUTING_ID) if a peer has it, ROUTER_HANDOVER or not.
+
+        Nothing is reserved: the peer is to be attached and identified in the same go.
+
+        Raises:
+            ZMQError: EINVAL if a peer has this routing id.
+        """
+        if self._table.find(routing_id) is not None:
+            raise ZMQError(
+                errno.EINVAL,
+                f"CONNECT_ROUTING_ID {routing_id!r} is the routing id of another peer of this ROUTER: choose a new one",
+            )
+
+    def attach(self, peer: Peer) -> None:
+        """Greet a new peer, if PROBE_ROUTER is set; it takes part once it is identified."""
+        if self.options.probe_router:
+            probe(peer)
+
+    def identify(self, peer: Peer) -> None:
+        """Enter a peer under the routing id it announced, or give it one."""
+        if not peer.routing_id:
+            peer.routing_id = self._table.free_id()
+        holder = self._table.find(peer.routing_id)
+        if holder is not None and not self.options.router_handover:
+            return
+        if holder is not None:
+            self._table.remove(holder)
+            holder.routing_id = self._table.free_id()
+        self._table.add(peer)
+        self._identified.add(peer)
+        self._fair_queue.peer_readable(peer)
+        if holder is not None:
+            holder.close()
+
+    def peer_readable(self, peer: Peer) -> None:
+        """Read from a peer that sent something, if it takes part."""
+        if peer in self._identified:
+            self._fair_queue.peer_readable(peer)
+
+    def detach(self, peer: Peer) -> None:
+        """Free the routing id of a peer that is gone; what it left is read under that id."""
+        self._table.remove(peer)
+        self._identified.discard(peer)
+        self._fair_queue.detach(peer)
+
+
+def _unreachable(routing_id: bytes) -> ZMQError:
+    return ZMQError(
+        errno.EHOSTUNREACH,
+        f"no peer of this ROUTER has the routing id {routing_id!r}: it never connected, or it is gone",
+    )

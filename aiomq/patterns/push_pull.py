@@ -1,0 +1,77 @@
+"""PUSH and PULL: a pipeline of work from those who have it to those who do it (RFC 30/PIPELINE).
+
+A PUSH deals its messages out to the peers with room and waits when there is none; it reads nothing. A PULL reads from
+all its peers in turn; it sends nothing. Neither ever drops a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiomq.message import Message
+from aiomq.options import SocketOptions
+from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.fair_queue import FairQueue, discard_inbox
+from aiomq.patterns.load_balancer import LoadBalancer, TrySend
+
+__all__ = ["PullPattern", "PushPattern"]
+
+
+class PushPattern(Pattern):
+    """Sends each message to one of its peers, in turn."""
+
+    name = "PUSH"
+    __slots__ = ("_balancer", "can_send", "try_send")
+
+    try_send: TrySend
+    """The load balancer's own: one call less for each message."""
+
+    can_send: Callable[[], bool]
+
+    def __init__(self, options: SocketOptions) -> None:
+        super().__init__(options)
+        self._balancer = LoadBalancer()
+        self.try_send = self._balancer.try_send
+        self.can_send = self._balancer.can_send
+
+    def attach(self, peer: Peer) -> None:
+        """Give a new peer its share of the messages."""
+        self._balancer.attach(peer)
+
+    def peer_readable(self, peer: Peer) -> None:
+        """Throw away what came in: RFC 30 lets nothing but messages from PUSH to PULL pass."""
+        discard_inbox(peer)
+
+    def peer_writable(self, peer: Peer) -> None:
+        """Give a peer that has room again its share of the messages."""
+        self._balancer.peer_writable(peer)
+
+    def detach(self, peer: Peer) -> None:
+        """Send nothing more to a peer that is gone."""
+        self._balancer.detach(peer)
+
+
+class PullPattern(Pattern):
+    """Receives messages from all its peers, in turn."""
+
+    name = "PULL"
+    __slots__ = ("_fair_queue", "can_recv", "try_recv")
+
+    try_recv: Callable[[], Message | None]
+    """The fair queue's own: one call less for each message."""
+
+    can_recv: Callable[[], bool]
+
+    def __init__(self, options: SocketOptions) -> None:
+        super().__init__(options)
+        self._fair_queue = FairQueue()
+        self.try_recv = self._fair_queue.try_recv
+        self.can_recv = self._fair_queue.can_recv
+
+    def peer_readable(self, peer: Peer) -> None:
+        """Read from a peer that sent something."""
+        self._fair_queue.peer_readable(peer)
+
+    def detach(self, peer: Peer) -> None:
+        """Read what a peer that is gone has left, and then no more."""
+        self._fair_queue.detach(peer)

@@ -1,0 +1,189 @@
+"""Waiting for one of several sockets, or file descriptors, to be ready; nothing is taken from any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from aiomq.constants import PollEvent
+from aiomq.errors import ZMQError
+from aiomq.gate import Gate
+
+__all__ = ["HasFileno", "Pollable", "PollableSocket", "Poller", "wait_ready"]
+
+
+@runtime_checkable
+class PollableSocket(Protocol):
+    """What the poller needs of a `Socket`."""
+
+    def ready_events(self) -> PollEvent:
+        """Return what could be done now without waiting."""
+
+    def gates(self, events: PollEvent) -> list[Gate]:
+        """Return the gates to watch for these events."""
+
+
+class HasFileno(Protocol):
+    """A plain socket, pipe or file."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+
+
+Pollable: TypeAlias = PollableSocket | HasFileno | int
+"""A `Socket`, a file descriptor, or something that has one."""
+
+_BOTH = PollEvent.POLLIN | PollEvent.POLLOUT
+
+
+class Poller:
+    """A set of sockets and descriptors, with the events to wait for of each."""
+
+    def __init__(self) -> None:
+        self._registered: dict[Pollable, PollEvent] = {}
+
+    def register(self, socket: Pollable, flags: int = _BOTH) -> None:
+        """Add a socket or descriptor, or change its events; no events is the same as `unregister`.
+
+        Raises:
+            ZMQError: EINVAL for other events than POLLIN, POLLOUT, POLLERR and POLLPRI.
+            TypeError: it is neither a socket nor has it a file descriptor.
+        """
+        events = _events(flags)
+        if not isinstance(socket, (int, PollableSocket)) and not hasattr(socket, "fileno"):
+            raise TypeError(f"a poller takes sockets and file descriptors, not {type(socket).__name__}")
+        if events:
+            self._registered[socket] = events
+        else:
+            self._registered.pop(socket, None)
+
+    def modify(self, socket: Pollable, flags: int = _BOTH) -> None:
+        """Change the events of a socket or descriptor that is registered.
+
+        Raises:
+            KeyError: it is not.
+        """
+        if socket not in self._registered:
+            raise KeyError(f"{socket!r} is not registered")
+        self.register(socket, flags)
+
+    def unregister(self, socket: Pollable) -> None:
+        """Remove a socket or descriptor.
+
+        Raises:
+            KeyError: it is not registered.
+        """
+        if socket not in self._registered:
+            raise KeyError(f"{socket!r} is not registered")
+        del self._registered[socket]
+
+    def __contains__(self, socket: Pollable) -> bool:
+        return socket in self._registered
+
+    def __len__(self) -> int:
+        return len(self._registered)
+
+    async def poll(self, timeout: float | None = None) -> list[tuple[Pollable, PollEvent]]:
+        """Wait until something registered is ready.
+
+        Args:
+            timeout: milliseconds; None or negative waits for ever, 0 only looks.
+
+        Returns:
+            What is ready, and for what; empty if the time was over first.
+
+        Raises:
+            ContextTerminated, ZMQError: a socket cannot be used any longer.
+
+        Cancellation: nothing was taken, nothing is lost.
+        """
+        return await wait_ready(list(self._registered.items()), timeout)
+
+    def __repr__(self) -> str:
+        return f"<aiomq.Poller registered={len(self._registered)}>"
+
+
+def _events(flags: int) -> PollEvent:
+    known = _BOTH | PollEvent.POLLERR | PollEvent.POLLPRI
+    if flags & ~known:
+        raise ZMQError(errno.EINVAL, f"a poller takes POLLIN, POLLOUT, POLLERR and POLLPRI, not {flags}")
+    return PollEvent(flags)
+
+
+async def wait_ready(
+    registered: Sequence[tuple[Pollable, PollEvent]], timeout: float | None
+) -> list[tuple[Pollable, PollEvent]]:
+    """Wait until something is ready; see `Poller.poll`."""
+    loop = asyncio.get_running_loop()
+    sockets = [(each, events) for each, events in registered if isinstance(each, PollableSocket)]
+    plain = [(each, events) for each, events in registered if not isinstance(each, PollableSocket)]
+    deadline = None if timeout is None or timeout < 0 else loop.time() + timeout / 1000
+    gates = [gate for socket, events in sockets for gate in socket.gates(events)]
+    descriptors = _Descriptors(loop, plain)
+    try:
+        if descriptors:
+            await asyncio.sleep(0)  # the selector reports what is ready already within one turn
+            await asyncio.sleep(0)
+        while True:
+            ready: list[tuple[Pollable, PollEvent]] = [
+                (socket, now) for socket, events in sockets if (now := socket.ready_events() & events)
+            ]
+            ready += descriptors.ready()
+            left = None if deadline is None else deadline - loop.time()
+            if ready or (left is not None and left <= 0):
+                return ready
+            futures = {gate.watch(loop) for gate in gates} | descriptors.futures()
+            if not futures:
+                await _sleep(left)
+                continue
+            await asyncio.wait(futures, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            for socket, events in sockets:
+                socket.gates(events)  # raises if it was closed meanwhile
+    finally:
+        descriptors.close()
+
+
+async def _sleep(seconds: float | None) -> None:
+    if seconds is None:
+        raise ZMQError(errno.EINVAL, "nothing is registered: this poll would wait for ever")
+    await asyncio.sleep(seconds)
+
+
+class _Descriptors:
+    """Plain file descriptors, watched by the event loop for the time of one poll."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, plain: Iterable[tuple[Pollable, PollEvent]]) -> None:
+        self._loop = loop
+        self._ready: dict[Pollable, PollEvent] = {}
+        self._future: asyncio.Future[None] = loop.create_future()
+        self._fds: list[tuple[int, PollEvent]] = []
+        for each, events in plain:
+            fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]
+            self._fds.append((fd, events))
+            if events & PollEvent.POLLIN:
+                loop.add_reader(fd, self._mark, each, PollEvent.POLLIN)
+            if events & PollEvent.POLLOUT:
+                loop.add_writer(fd, self._mark, each, PollEvent.POLLOUT)
+
+    def __bool__(self) -> bool:
+        return bool(self._fds)
+
+    def _mark(self, which: Pollable, event: PollEvent) -> None:
+        self._ready[which] = self._ready.get(which, PollEvent(0)) | event
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def ready(self) -> list[tuple[Pollable, PollEvent]]:
+        return list(self._ready.items())
+
+    def futures(self) -> set[asyncio.Future[None]]:
+        return {self._future} if self._fds else set()
+
+    def close(self) -> None:
+        for fd, events in self._fds:
+            if events & PollEvent.POLLIN:
+                self._loop.remove_reader(fd)
+            if events & PollEvent.POLLOUT:
+                self._loop.remove_writer(fd)

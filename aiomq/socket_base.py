@@ -1,0 +1,415 @@
+"""What a socket is apart from its messages: endpoints, options, life and death."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import random
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex
+
+from aiomq.constants import PollEvent, SocketOption, SocketType
+from aiomq.core import Endpoint, SocketCore
+from aiomq.endpoint import TcpEndpoint, parse
+from aiomq.endpoints import make_dialer, make_listener
+from aiomq.errors import ZMQBindError, ZMQError
+from aiomq.gate import Gate
+from aiomq.linger import wait_finished
+from aiomq.message import Message
+from aiomq.monitor import Monitor
+from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked, load, spec_of, store
+from aiomq.patterns.dealer_router import RouterPattern
+from aiomq.socket_types import UNIQUE_CONNECT
+from aiomq.transports.dialer import Dialer
+from aiomq.transports.inproc_names import InprocDialer
+
+if TYPE_CHECKING:
+    from aiomq.context import Context
+
+__all__ = ["SocketBase"]
+
+_ACLOSE_GRACE: Final = 1.0
+"""Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
+
+
+class SocketBase(OptionAttributes):
+    """The parts of `Socket` that move no messages."""
+
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_core",
+        "_no_message",
+        "_no_room",
+        "_parts_in",
+        "_parts_out",
+        "_recv_gate",
+        "_recv_thread",
+        "_send_gate",
+        "_send_thread",
+        "_try_recv",
+        "_try_send",
+    )
+
+    _core: SocketCore
+    _context: Context
+    _send_thread: int | None
+    _recv_thread: int | None
+    _send_gate: Gate
+    _recv_gate: Gate
+    _parts_in: deque[bytes]
+    _parts_out: list[bytes]
+    _try_send: Callable[[Message], bool]
+    _try_recv: Callable[[], Message | None]
+    _no_room: str
+    _no_message: str
+
+    def __init__(self, context: Context, core: SocketCore) -> None:
+        self._context = context
+        self._core = core
+        self._try_send = core.pattern.try_send
+        self._try_recv = core.pattern.try_recv
+        self._send_gate = core.send_gate
+        self._recv_gate = core.recv_gate
+        # The thread whose sends and receives may go the short way: None while a message is in parts.
+        self._send_thread = self._recv_thread = None
+        self._parts_in = deque()
+        self._parts_out = []
+        self._no_room = f"this {core.pattern.name} socket has no peer with room for a message now"
+        self._no_message = f"this {core.pattern.name} socket has no message now"
+
+    # -- endpoints ---------------------------------------------------------------------------------------------------
+
+    def bind(self, addr: str) -> _Bound:
+        """Bind to an address. When this returns, others can connect.
+
+        Args:
+            addr: `tcp://127.0.0.1:5555`, `tcp://*:*`, `ipc:///run/a.sock`, `ipc://*`, `ipc://@name`, `inproc://name`.
+
+        Returns:
+            A context manager that unbinds at its end; `last_endpoint` tells what was really bound.
+
+        Raises:
+            ZMQBindError: the address is in use, not ours, or means nothing here.
+            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for a scheme that aiomq does not have.
+        """
+        core = self._core
+        core.enter_sync()
+        core.add_endpoint(make_listener(core, self._context.inproc_names, addr))
+        return _Bound(self.unbind, core.last_endpoint)
+
+    def connect(self, addr: str) -> _Bound:
+        """Connect to an address. Returns at once; the connection is made, and made again, in the background.
+
+        Args:
+            addr: `tcp://host:5555`, `tcp://source:0;host:5555`, `ipc:///run/a.sock`, `ipc://@name`, `inproc://name`.
+
+        Returns:
+            A context manager that disconnects at its end.
+
+        Raises:
+            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for a scheme that aiomq does not have.
+        """
+        core = self._core
+        core.enter_sync()
+        if core.socket_type in UNIQUE_CONNECT and self._connected_to(addr):
+            return _Bound(self.disconnect, addr)
+        routing_id = core.options.connect_routing_id
+        if routing_id and isinstance(core.pattern, RouterPattern):
+            core.pattern.claim(routing_id)
+        endpoint = make_dialer(core, self._context.inproc_names, addr, routing_id)
+        core.options.connect_routing_id = b""
+        core.add_endpoint(endpoint)
+        return _Bound(self.disconnect, addr)
+
+    def _connected_to(self, addr: str) -> bool:
+        return any(each.endpoint == addr for each in self._core.endpoints.values() if _dials(each))
+
+    def unbind(self, addr: str) -> None:
+        """Take back a bind: accept no more, and end the connections that came by it.
+
+        Args:
+            addr: the endpoint as `last_endpoint` gave it.
+
+        Raises:
+            ZMQError: ENOENT if nothing is bound there.
+        """
+        self._remove(addr, "bound", lambda each: not _dials(each))
+
+    def disconnect(self, addr: str) -> None:
+        """Take back a connect. What is queued for that peer may still leave, as LINGER has it.
+
+        Raises:
+            ZMQError: ENOENT if nothing is connected there.
+        """
+        self._remove(addr, "connected", _dials)
+
+    def _remove(self, addr: str, what: str, wanted: Callable[[Endpoint], bool]) -> None:
+        core = self._core
+        core.enter_sync()
+        for each in tuple(core.endpoints.values()):
+            if wanted(each) and each.endpoint == addr and each not in core.leaving:
+                core.remove_endpoint(each)
+                return
+        there = ", ".join(each.endpoint for each in core.endpoints.values() if wanted(each)) or "nothing"
+        raise ZMQError(errno.ENOENT, f"{addr} is not {what} on this socket: {there} is")
+
+    def bind_to_random_port(
+        self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
+        """Bind to a free port of an address without one, such as `tcp://127.0.0.1`.
+
+        Args:
+            addr: the address up to the port.
+            min_port: the first port to try.
+            max_port: the port after the last one to try.
+            max_tries: how many ports to try at most. With the whole default range the system chooses.
+
+        Returns:
+            The port.
+
+        Raises:
+            ZMQBindError: all tries were in vain.
+        """
+        if (min_port, max_port) == (49152, 65536):
+            self.bind(f"{addr}:*")
+            bound = parse(self._core.last_endpoint, for_bind=True, ipv6=True)
+            assert isinstance(bound, TcpEndpoint)
+            return bound.port
+        for port in _random_ports(min_port, max_port, max_tries):
+            with contextlib.suppress(ZMQBindError):
+                self.bind(f"{addr}:{port}")
+                return port
+        raise ZMQBindError(f"no free port for {addr} from {min_port} to {max_port - 1} in {max_tries} tries")
+
+    @property
+    def last_endpoint(self) -> str:
+        """The endpoint of the last bind, as it was really bound, or of the last connect; empty before."""
+        return self._core.last_endpoint
+
+    # -- options -----------------------------------------------------------------------------------------------------
+
+    def set(self, option: SupportsIndex | str, value: object) -> None:
+        """Set an option.
+
+        Args:
+            option: `aiomq.SNDHWM`, its number, or its name.
+            value: an integer, bytes, or text, as the option has it.
+
+        Raises:
+            ZMQError: EINVAL for an unknown option, a value out of range, an option of another type of socket.
+            TypeError: the value is of the wrong Python type.
+        """
+        core = self._core
+        core.check_open()
+        spec = spec_of(option)
+        checked_value = checked(spec, value, core.socket_type)
+        if spec.option is SocketOption.SUBSCRIBE:
+            core.enter_sync()
+            core.pattern.subscribe(_topic(checked_value))
+        elif spec.option is SocketOption.UNSUBSCRIBE:
+            core.enter_sync()
+            core.pattern.unsubscribe(_topic(checked_value))
+        else:
+            store(core.options, spec, checked_value)
+            if spec.attribute in {"sndhwm", "rcvhwm"}:
+                core.hwm_changed()
+
+    def get(self, option: SupportsIndex | str) -> Any:
+        """Return the value of an option: an `int`, or `bytes`.
+
+        Raises:
+            ZMQError: EINVAL for an unknown option, or one that cannot be read or is of another type of socket.
+        """
+        core = self._core
+        core.check_open()
+        spec = spec_of(option)
+        check_readable(spec, core.socket_type)
+        return load(core.options, spec) if spec.attribute else self._state(spec)
+
+    def _state(self, spec: OptionSpec) -> int | bytes:
+        states: dict[SocketOption, Callable[[], int | bytes]] = {
+            SocketOption.TYPE: lambda: int(self._core.socket_type),
+            SocketOption.RCVMORE: lambda: int(bool(self._parts_in)),
+            SocketOption.EVENTS: lambda: int(self.ready_events()),
+            SocketOption.LAST_ENDPOINT: lambda: self._core.last_endpoint.encode(),
+            SocketOption.MECHANISM: lambda: 0,
+            SocketOption.THREAD_SAFE: lambda: 0,
+            SocketOption.TOPICS_COUNT: lambda: self._core.pattern.topics_count,
+        }
+        return states[spec.option]()
+
+    setsockopt = set
+    getsockopt = get
+
+    def set_string(self, option: SupportsIndex | str, optval: str, encoding: str = "utf-8") -> None:
+        """Set an option to a text, encoded. Raises as `set`."""
+        if not isinstance(optval, str):
+            raise TypeError(f"set_string takes a str, not {type(optval).__name__}: use set for other values")
+        self.set(option, optval.encode(encoding))
+
+    def get_string(self, option: SupportsIndex | str, encoding: str = "utf-8") -> str:
+        """Return the value of an option that is a text, decoded. Raises as `get`."""
+        value = self.get(option)
+        if not isinstance(value, bytes):
+            raise TypeError(f"{spec_of(option).option.name} is a number, not a text: use get")
+        return value.decode(encoding)
+
+    setsockopt_string = set_string
+    getsockopt_string = get_string
+
+    def subscribe(self, topic: str | bytes) -> None:
+        """Receive the messages whose first frame begins with `topic`; `b""` is all of them. Counted: see unsubscribe."""
+        self.set(SocketOption.SUBSCRIBE, _topic(topic))
+
+    def unsubscribe(self, topic: str | bytes) -> None:
+        """Take back one `subscribe` of the same topic."""
+        self.set(SocketOption.UNSUBSCRIBE, _topic(topic))
+
+    def ready_events(self) -> PollEvent:
+        """Return what could be done now without waiting."""
+        raise NotImplementedError
+
+    # -- what it is, and what goes on --------------------------------------------------------------------------------
+
+    @property
+    def socket_type(self) -> SocketType:
+        """The type the socket was made with."""
+        return self._core.socket_type
+
+    @property
+    def context(self) -> Context:
+        """The context the socket was made by."""
+        return self._context
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket was closed, by its user or with its context."""
+        return self._core.closed
+
+    def monitor(self) -> Monitor:
+        """Return the events of this socket's connections from now on, to be iterated with `async for`."""
+        self._core.check_open()
+        return Monitor(self._core.monitors)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket. Returns at once; what is queued may still leave in the background.
+
+        Args:
+            linger: milliseconds for what is queued to leave; 0 drops it, -1 is no limit, None is what LINGER says.
+        """
+        self._core.close_threadsafe(linger)
+
+    async def aclose(self, linger: int | None = None) -> None:
+        """Close the socket and wait until what was queued has left, or its linger time is over.
+
+        With no limit to the linger time it waits for as long as messages keep leaving: those for a peer that is not
+        there stay with the context, which goes on trying until it is terminated.
+
+        Cancellation: the socket is closed, and what is queued goes on leaving in the background.
+        """
+        self._core.close_threadsafe(linger)
+        await wait_finished([self._core], _ACLOSE_GRACE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        core = getattr(self, "_core", None)
+        if core is not None and not core.closed and not core.terminated:
+            warnings.warn(
+                f"unclosed {core.pattern.name} socket, made at {core.made_at}", ResourceWarning, source=self, stacklevel=2
+            )
+            core.close_threadsafe()
+
+    # -- names that do not exist -------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: object) -> None:
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            if hasattr(type(self), name):
+                raise
+            raise AttributeError(self._unknown(name)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(self._unknown(name))
+
+    def _unknown(self, name: str) -> str:
+        names = [each for each in dir(type(self)) if not each.startswith("_")]
+        close = difflib.get_close_matches(name, names)
+        hint = f": did you mean {' or '.join(close)}?" if close else "; aiomq.SocketOption lists the options"
+        return f"a socket has no option or attribute {name!r}{hint}"
+
+    def __repr__(self) -> str:
+        core = self._core
+        if core.closed:
+            return f"<aiomq.Socket {core.socket_type.name} closed>"
+        endpoints = core.endpoints.values()
+        bound = ", ".join(each.endpoint for each in endpoints if not _dials(each))
+        connected = ", ".join(each.endpoint for each in endpoints if _dials(each))
+        peers = tuple(core.peers)
+        return (
+            f"<aiomq.Socket {core.socket_type.name} bound=[{bound}] connected=[{connected}] peers={len(peers)}"
+            f" queued out={sum(peer.queued_out for peer in peers)} in={sum(len(peer.inbox) for peer in peers)}>"
+        )
+
+
+class _Bound:
+    """What `bind` and `connect` return: ends the endpoint when its `with` block does."""
+
+    __slots__ = ("_end", "addr")
+
+    def __init__(self, end: Callable[[str], None], addr: str) -> None:
+        self._end = end
+        self.addr = addr
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ZMQError):  # the socket was closed, or the endpoint removed, inside the block
+            self._end(self.addr)
+
+    def __repr__(self) -> str:
+        return f"<aiomq endpoint {self.addr}>"
+
+
+def _dials(endpoint: Endpoint) -> bool:
+    return isinstance(endpoint, (Dialer, InprocDialer))
+
+
+def _topic(topic: object) -> bytes:
+    if isinstance(topic, str):
+        return topic.encode()
+    if isinstance(topic, bytes):
+        return topic
+    raise TypeError(f"a topic is bytes or str, not {type(topic).__name__}")
+
+
+def _random_ports(min_port: int, max_port: int, max_tries: int) -> Iterator[int]:
+    if not 0 < min_port < max_port <= 65536:
+        raise ZMQError(errno.EINVAL, f"ports are from 1 to 65535, not from {min_port} to {max_port - 1}")
+    ports = range(min_port, max_port)
+    yield from random.sample(ports, min(max_tries, len(ports)))

@@ -1,0 +1,83 @@
+"""What a stream transport provides, and what the socket provides to listeners and dialers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from aiomq.constants import Event
+from aiomq.flusher import Flusher
+from aiomq.options import SocketOptions
+from aiomq.peer import PeerOwner, StreamPeer
+from aiomq.transports.connection import Connection
+from aiomq.zmtp.session import SessionConfig
+
+__all__ = ["ConnectionFactory", "Endpoint_", "SocketHost", "StreamTransport"]
+
+Endpoint_ = TypeVar("Endpoint_", contravariant=True)
+
+ConnectionFactory = Callable[[], Connection]
+
+
+class StreamTransport(Protocol, Generic[Endpoint_]):
+    """A way to connect byte streams: tcp, ipc."""
+
+    def bind(self, endpoint: Endpoint_, options: SocketOptions) -> socket.socket:
+        """Return a bound and listening operating-system socket.
+
+        Raises:
+            OSError: it can't be bound.
+        """
+
+    def bound_endpoint(self, sock: socket.socket, endpoint: Endpoint_) -> str:
+        """Return the endpoint that was really bound, as LAST_ENDPOINT gives it."""
+
+    async def serve(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
+    ) -> asyncio.AbstractServer:
+        """Accept connections from a bound socket."""
+
+    async def open(
+        self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint_, options: SocketOptions, factory: ConnectionFactory
+    ) -> None:
+        """Connect once: resolve, try all addresses.
+
+        Raises:
+            OSError: none of them answered.
+        """
+
+    def release(self, endpoint: str) -> None:
+        """A listener of this endpoint was closed: remove what `bind` made beside the socket."""
+
+
+class SocketHost(PeerOwner, Protocol):
+    """The socket, as its listeners and dialers see it."""
+
+    loop: asyncio.AbstractEventLoop
+    flusher: Flusher
+
+    def session_config(self, options: SocketOptions) -> SessionConfig:
+        """What to announce and accept in a handshake."""
+
+    def peer_identified(self, peer: StreamPeer) -> None:
+        """The routing id that a peer announced is known now."""
+
+    def peer_hiccup(self, peer: StreamPeer) -> None:
+        """A dialed peer lost its connection and will get another."""
+
+    def endpoint_closed(self, endpoint: object) -> None:
+        """A listener or dialer has ended, with all its connections."""
+
+    def emit(
+        self,
+        event: Event,
+        endpoint: str,
+        value: int = 0,
+        *,
+        address: str = "",
+        routing_id: bytes = b"",
+        error: BaseException | None = None,
+    ) -> None:
+        """Tell the socket's monitors."""

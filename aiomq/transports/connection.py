@@ -1,0 +1,398 @@
+"""One byte stream and its ZMTP state, as an asyncio protocol.
+
+A connection moves bytes: from the transport through the decoder into a peer's inbox, and from the peer's outbox through
+the encoder to the transport. It decides nothing about sockets: what a ready or a lost connection means is up to its
+host, the listener or the dialer it came from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Final, Protocol, cast
+
+from aiomq.constants import Event
+from aiomq.message import Item
+from aiomq.options import SocketOptions
+from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
+from aiomq.transports.heartbeat import Heartbeat
+from aiomq.zmtp.commands import Ping, encode_ping, encode_pong
+from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.frames import FrameDecoder, FrameEncoder
+from aiomq.zmtp.legacy_frames import LegacyFrameDecoder, LegacyFrameEncoder
+from aiomq.zmtp.session import Framing, PeerInfo, Session, SessionConfig
+
+__all__ = ["Connection", "ConnectionHost"]
+
+SCRATCH_BYTES: Final = 256 * 1024
+"""What one read can bring. The buffer is shared by all connections of a thread."""
+
+WRITE_HIGH: Final = 256 * 1024
+"""Bytes in the transport's own buffer at which the outbox holds back: they are beyond any high-water mark."""
+
+CLOSE_GRACE: Final = 1.0
+"""Seconds that the rest of a closing transport's buffer gets to leave, where no linger says otherwise."""
+
+_shared = threading.local()
+
+
+def _scratch_for(loop: asyncio.AbstractEventLoop) -> memoryview:
+    """Return the buffer to read into: one for all where a loop only borrows it, an own one where a loop keeps it."""
+    proactor = getattr(asyncio, "ProactorEventLoop", None)
+    if proactor is not None and isinstance(loop, proactor):
+        return memoryview(bytearray(64 * 1024))
+    scratch: memoryview | None = getattr(_shared, "scratch", None)
+    if scratch is None:
+        scratch = _shared.scratch = memoryview(bytearray(SCRATCH_BYTES))
+    return scratch
+
+
+class ConnectionHost(Protocol):
+    """Where a connection came from, and who answers for it."""
+
+    def session_config(self) -> SessionConfig:
+        """What to announce and accept in the handshake."""
+
+    def connection_made(self, connection: Connection) -> None:
+        """The transport is connected; the handshake begins."""
+
+    def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
+        """The handshake is over: return the peer whose messages this connection carries."""
+
+    def connection_lost(self, connection: Connection, error: Exception | None) -> None:
+        """The transport is gone; nothing more will come from this connection."""
+
+    def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
+        """Tell the socket's monitors."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """See the module. Its life: connected, handshake, ready, lost; every step at most once."""
+
+    __slots__ = (
+        "_decoder",
+        "_encoder",
+        "_error",
+        "_finishing",
+        "_handshake_timer",
+        "_heartbeat",
+        "_kill_timer",
+        "_options",
+        "_paused",
+        "_pumping",
+        "_scratch",
+        "_session",
+        "_write_paused",
+        "address",
+        "fd",
+        "host",
+        "loop",
+        "lost",
+        "peer",
+        "transport",
+    )
+
+    def __init__(self, host: ConnectionHost, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
+        self.host = host
+        self.loop = loop
+        self.address = ""
+        """The other end, as `host:port`, or the empty string where the transport has none."""
+        self.fd = -1
+        self.lost = False
+        self.peer: StreamPeer | None = None
+        self.transport: asyncio.Transport
+        self._options = options
+        self._session = Session(host.session_config())
+        self._decoder: FrameDecoder | LegacyFrameDecoder | None = None
+        self._encoder: FrameEncoder | LegacyFrameEncoder
+        self._error: Exception | None = None
+        self._finishing = False
+        self._handshake_timer: asyncio.TimerHandle | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self._paused = False
+        self._pumping = False
+        self._write_paused = False
+        self._scratch = _scratch_for(loop)
+
+    # -- called by the transport -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
+        transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self.address = _address_text(transport.get_extra_info("peername"))
+        sock = transport.get_extra_info("socket")
+        self.fd = sock.fileno() if sock is not None else -1
+        if self._options.handshake_ivl > 0:
+            self._handshake_timer = self.loop.call_later(self._options.handshake_ivl / 1000, self._handshake_late)
+        self.host.connection_made(self)
+        if not transport.is_closing():
+            self._session.start()
+            self._send_handshake()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go: the rest of a large frame, or the scratch buffer."""
+        if self._decoder is not None:
+            room = self._decoder.assembly.room
+            if room is not None:
+                return room
+        return self._scratch
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take in what was read."""
+        if self._heartbeat is not None:
+            self._heartbeat.heard()
+        try:
+            decoder = self._decoder
+            if decoder is None:
+                self._receive_handshake(bytes(self._scratch[:nbytes]))
+            elif decoder.assembly.room is not None:
+                item, whole = decoder.assembly.fill_large(nbytes)
+                if whole and item is not None:
+                    self._deliver([item])
+                    self._pump()
+            else:
+                decoder.feed(self._scratch[:nbytes])
+                self._pump()
+        except ZmtpError as error:
+            self.fail(error)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has drained."""
+        self._write_paused = False
+        self.flush()
+
+    def eof_received(self) -> bool:
+        """The other side sends nothing more; close as libzmq does."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the peer what had arrived, and tell the host."""
+        self.lost = True
+        self._stop_timers()
+        peer = self.peer
+        if peer is not None:
+            self._deliver_rest()
+            peer.detach_link()
+        elif self._error is None:
+            self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, getattr(exc, "errno", None) or 0, exc)
+        self.host.emit(Event.DISCONNECTED, self, self.fd, self._error or exc)
+        self.host.connection_lost(self, self._error or exc)
+
+    # -- the handshake -----------------------------------------------------------------------------------------------
+
+    def _receive_handshake(self, data: bytes) -> None:
+        self._session.receive_data(data)
+        self._send_handshake()
+        if self._session.ready:
+            self._become_ready()
+
+    def _send_handshake(self) -> None:
+        data = self._session.data_to_send()
+        if data:
+            self.transport.write(data)
+
+    def _handshake_late(self) -> None:
+        self._error = TimeoutError(f"no handshake within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
+        self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, _EAGAIN, self._error)
+        self.transport.abort()
+
+    def _become_ready(self) -> None:
+        session = self._session
+        info = session.peer
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
+        limit = self._options.maxmsgsize
+        if session.framing is Framing.V1:
+            self._decoder = LegacyFrameDecoder(limit)
+            self._encoder = LegacyFrameEncoder()
+        else:
+            self._decoder = FrameDecoder(limit)
+            self._encoder = FrameEncoder(subscription_commands=session.subscription_commands)
+        if info.version >= (3, 0):
+            self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
+            self._start_heartbeat()
+        self.peer = self.host.connection_ready(self, info)
+        leftover = session.leftover()
+        if session.injected:
+            self._deliver(list(session.injected))
+        if leftover and not self.lost:
+            self._decoder.feed(leftover)
+            self._pump()
+
+    def _start_heartbeat(self) -> None:
+        options = self._options
+        timeout = options.heartbeat_timeout if options.heartbeat_timeout >= 0 else options.heartbeat_ivl
+        self._heartbeat = Heartbeat(
+            self.loop, options.heartbeat_ivl / 1000, timeout / 1000, self._send_ping, self._peer_silent
+        )
+
+    def _send_ping(self) -> None:
+        self._send_command(encode_ping(self._options.heartbeat_ttl // 100, b""))
+
+    def _peer_silent(self, why: str) -> None:
+        self._error = TimeoutError(why)
+        self.transport.abort()
+
+    # -- from the wire to the inbox ----------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Decode as far as the inbox has room; read on only when all is decoded and there is room for more."""
+        peer = self.peer
+        decoder = self._decoder
+        assert peer is not None
+        assert decoder is not None
+        inbox = peer.inbox
+        hwm = peer.owner.options.rcvhwm or UNLIMITED  # as it is now: this option works at once
+        self._pumping = True
+        try:
+            while not decoder.starved and len(inbox) < hwm:
+                items = decoder.take(hwm - len(inbox))
+                if decoder.assembly.commands:
+                    self._answer_commands()
+                if items:
+                    self._deliver(items)
+        finally:
+            self._pumping = False
+        decoder.detach_chunk()
+        if not decoder.starved or len(inbox) >= hwm:
+            peer.low_water = hwm - low_water_mark(hwm)
+            if not self._paused:
+                self._paused = True
+                self.transport.pause_reading()
+        elif self._paused:
+            peer.low_water = 0
+            self._paused = False
+            if not self.lost and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def _deliver(self, items: list[Item]) -> None:
+        peer = self.peer
+        assert peer is not None
+        peer.inbox.extend(items)
+        peer.owner.message_received(peer, len(items))
+
+    def refill(self) -> None:
+        """The inbox ran low: decode what waits, and read on."""
+        if self._paused and not self._pumping:
+            try:
+                self._pump()
+            except ZmtpError as error:
+                self.fail(error)
+
+    def _deliver_rest(self) -> None:
+        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds."""
+        decoder = self._decoder
+        if decoder is not None and not decoder.starved and self._error is None:
+            try:
+                items = decoder.take(UNLIMITED)
+            except ZmtpError:
+                return  # the messages before the offence were taken with the same call: they end with it
+            if items:
+                self._deliver(items)
+
+    def _answer_commands(self) -> None:
+        assert self._decoder is not None
+        commands = self._decoder.assembly.commands
+        for command in commands:
+            if isinstance(command, Ping):
+                if command.ttl and self._heartbeat is not None:
+                    self._heartbeat.expect_within(command.ttl / 10)
+                self._send_command(encode_pong(command.context))
+        commands.clear()
+
+    # -- from the outbox to the wire ---------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is in the outbox, as far as the transport takes it."""
+        peer = self.peer
+        if peer is None:
+            return
+        outbox = peer.outbox
+        while outbox and not self._write_paused and not self.lost:
+            buffers, count = self._encoder.encode(outbox)
+            if len(buffers) == 1:
+                self.transport.write(buffers[0])
+            else:
+                self.transport.writelines(buffers)
+            if count == len(outbox):
+                outbox.clear()
+            else:
+                for _ in range(count):
+                    outbox.popleft()
+            peer.flushed(count)
+        if self._finishing and not outbox:
+            self.transport.close()
+
+    def _send_command(self, body: bytes) -> None:
+        if isinstance(self._encoder, FrameEncoder) and not self._write_paused and not self.transport.is_closing():
+            self.transport.write(self._encoder.encode_command(body))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def fail(self, error: ZmtpError) -> None:
+        """The peer broke the protocol: close, and say why."""
+        self._error = error
+        if error.auth_status is not None:
+            self.host.emit(Event.HANDSHAKE_FAILED_AUTH, self, error.auth_status, error)
+        elif error.code is not None:
+            self.host.emit(Event.HANDSHAKE_FAILED_PROTOCOL, self, error.code, error)
+        if self.peer is None:
+            self._send_handshake()
+        self.end()
+
+    def end(self) -> None:
+        """Close at once; what the transport holds already may still leave, for a moment."""
+        self.finish(CLOSE_GRACE, drop=True)
+
+    def finish(self, linger: float | None, *, drop: bool = False) -> None:
+        """Close when everything queued has left, at the latest after `linger` seconds (None: no limit).
+
+        With `drop`, what is still in the outbox is not waited for.
+        """
+        if self.lost:
+            return
+        if linger == 0:
+            self.transport.abort()
+            return
+        if linger is not None:
+            if self._kill_timer is not None:
+                self._kill_timer.cancel()
+            self._kill_timer = self.loop.call_later(linger, self.transport.abort)
+        self._finishing = True
+        if drop or self.peer is None or not self.peer.outbox:
+            self.transport.close()
+        else:
+            self.flush()
+
+    def _stop_timers(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        for timer in (self._handshake_timer, self._kill_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def unsent_bytes(self) -> int:
+        """Return how many bytes the transport still holds."""
+        return 0 if self.lost else self.transport.get_write_buffer_size()
+
+    def __repr__(self) -> str:
+        state = "lost" if self.lost else "handshake" if self.peer is None else "ready"
+        return f"<Connection {self.address or 'local'} {state}>"
+
+
+_EAGAIN: Final = 11
+
+
+def _address_text(name: object) -> str:
+    """Return a peer's address as text: `host:port` for tcp, nothing for an unnamed ipc client."""
+    if isinstance(name, tuple):
+        host, port = name[0], name[1]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return ""

@@ -1,0 +1,257 @@
+"""A connected endpoint: makes a connection, and makes it again when it is lost.
+
+The dialer owns the peer. Without IMMEDIATE the peer exists from `connect` on and outlives every connection: what is
+sent waits in its outbox. With IMMEDIATE there is a peer only while there is a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from copy import copy
+from typing import Generic
+
+from aiomq.constants import Event
+from aiomq.options import SocketOptions
+from aiomq.peer import StreamPeer
+from aiomq.transports.base import Endpoint_, SocketHost, StreamTransport
+from aiomq.transports.connection import Connection
+from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.session import PeerInfo, SessionConfig
+
+__all__ = ["Backoff", "Dialer"]
+
+
+class Backoff:
+    """How long to wait before the next attempt (libzmq's rule).
+
+    Without RECONNECT_IVL_MAX the wait is RECONNECT_IVL plus a random part of it; with it the wait doubles up to that
+    maximum. A connection that was made starts the rule anew.
+    """
+
+    __slots__ = ("_current", "_options")
+
+    def __init__(self, options: SocketOptions) -> None:
+        self._options = options
+        self._current = 0
+
+    def reset(self) -> None:
+        """A connection was made."""
+        self._current = 0
+
+    def next_ms(self) -> int:
+        """Return the milliseconds to wait now."""
+        base, limit = self._options.reconnect_ivl, self._options.reconnect_ivl_max
+        if limit <= 0:
+            return base + random.randrange(base)
+        self._current = min(self._current * 2 or base, limit)
+        return self._current
+
+
+class Dialer(Generic[Endpoint_]):
+    """One connected endpoint."""
+
+    def __init__(
+        self,
+        owner: SocketHost,
+        transport: StreamTransport[Endpoint_],
+        target: Endpoint_,
+        endpoint: str,
+        routing_id: bytes = b"",
+    ) -> None:
+        self._owner = owner
+        self._options = copy(owner.options)  # what is set later is for later binds and connects
+        self._transport = transport
+        self._target = target
+        self.endpoint = endpoint
+        self._routing_id = routing_id
+        self._backoff = Backoff(self._options)
+        self._connection: Connection | None = None
+        self._dialing: asyncio.Task[None] | None = None
+        self._identified = False
+        self._closed = False
+        self._ended = False
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self.peer: StreamPeer | None = None
+
+    def start(self) -> None:
+        """Make the first attempt. Needs the owner's loop."""
+        if not self._options.immediate:
+            self.peer = self._make_peer()
+        self._dial(wait=False)
+
+    def _make_peer(self) -> StreamPeer:
+        owner = self._owner
+        peer = StreamPeer(owner, owner.flusher, self.endpoint)
+        peer.routing_id = self._routing_id
+        owner.peer_attached(peer)
+        if self._routing_id:
+            self._identified = True
+            owner.peer_identified(peer)
+        return peer
+
+    # -- attempts ----------------------------------------------------------------------------------------------------
+
+    def _dial(self, *, wait: bool) -> None:
+        self._dialing = self._owner.loop.create_task(self._attempt(wait), name=f"aiomq connect {self.endpoint}")
+        # Not a `finally` in the task: one that is cancelled before it ever ran has none.
+        self._dialing.add_done_callback(self._attempt_done)
+
+    def _attempt_done(self, task: asyncio.Task[None]) -> None:
+        self._dialing = None
+        if not task.cancelled() and task.exception() is not None:
+            self._give_up()
+            task.get_loop().call_exception_handler(
+                {"message": f"connecting to {self.endpoint} failed", "exception": task.exception(), "task": task}
+            )
+        elif self._closed:
+            self._maybe_end()
+
+    async def _attempt(self, wait: bool) -> None:
+        """Try until there is a connection. Ends without one only if it is not to try again."""
+        owner, options = self._owner, self._options
+        while True:
+            if wait:
+                pause = self._backoff.next_ms()
+                owner.emit(Event.CONNECT_RETRIED, self.endpoint, pause)
+                await asyncio.sleep(pause / 1000)
+            wait = True
+            owner.emit(Event.CONNECT_DELAYED, self.endpoint, errno.EINPROGRESS)
+            try:
+                async with asyncio.timeout(options.connect_timeout / 1000 or None):
+                    await self._transport.open(owner.loop, self._target, options, self._make_connection)
+            except OSError as error:  # a TimeoutError is one
+                owner.emit(Event.CLOSED, self.endpoint, error=error)
+                if options.reconnect_ivl <= 0:
+                    owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
+                    return
+            else:
+                return
+
+    def _make_connection(self) -> Connection:
+        return Connection(self, self._owner.loop, self._options)
+
+    # -- called by connections ---------------------------------------------------------------------------------------
+
+    def session_config(self) -> SessionConfig:
+        """What to announce and accept in the handshake."""
+        return self._owner.session_config(self._options)
+
+    def connection_made(self, connection: Connection) -> None:
+        """The stream is connected."""
+        self._connection = connection
+        self._backoff.reset()
+        self.emit(Event.CONNECTED, connection, connection.fd)
+        if self._ended:
+            connection.transport.abort()
+
+    def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
+        """The handshake is over: what waited can leave."""
+        peer = self.peer
+        if peer is None:
+            peer = self.peer = self._make_peer()
+        connection.peer = peer
+        peer.address = connection.address
+        if not self._identified:
+            # A reconnection does not change who the peer is (as libzmq has it).
+            self._identified = True
+            peer.routing_id = info.routing_id
+            self._owner.peer_identified(peer)
+        peer.attach_link(connection)
+        if self._closed:
+            connection.finish(None)
+        return peer
+
+    def connection_lost(self, connection: Connection, error: Exception | None) -> None:
+        """Connect again, unless it was closed on purpose or the two sides can't talk to each other."""
+        self._connection = None
+        if self._closed:
+            if self._ended or not self._pending() or _is_fatal(error):
+                self._give_up()
+            else:
+                self._retry()
+        elif _is_fatal(error) or self._options.reconnect_ivl <= 0 or self._peer_closed():
+            self._give_up()
+        else:
+            self._retry()
+
+    def _peer_closed(self) -> bool:
+        return self.peer is not None and self.peer.left
+
+    def _retry(self) -> None:
+        peer = self.peer
+        if peer is not None and self._options.immediate:
+            self.peer = None
+            self._identified = False
+            peer.close()
+        elif peer is not None:
+            self._owner.peer_hiccup(peer)
+        self._dial(wait=True)
+
+    def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
+        """Tell the socket's monitors, in the name of a connection."""
+        peer = connection.peer
+        self._owner.emit(
+            event,
+            self.endpoint,
+            value,
+            address=connection.address,
+            routing_id=b"" if peer is None else peer.routing_id,
+            error=error,
+        )
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _pending(self) -> bool:
+        return self.peer is not None and bool(self.peer.outbox)
+
+    def close(self, linger: float | None) -> None:
+        """End when everything queued is sent, or after `linger` seconds (None: no limit); meanwhile go on trying."""
+        self._closed = True
+        self._cancel_kill_timer()
+        if self.peer is not None:
+            self.peer.leave(drop=True)
+        connection = self._connection
+        if linger == 0 or (connection is None and not self._pending()):
+            self._give_up()
+        else:
+            if linger is not None:
+                self._kill_timer = self._owner.loop.call_later(linger, self._give_up)
+            if connection is not None and connection.peer is not None:
+                connection.finish(linger)
+            elif not self._pending():
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """End now: no further attempt, no peer, no connection."""
+        self._closed = self._ended = True
+        self._cancel_kill_timer()
+        if self._dialing is not None:
+            self._dialing.cancel()
+        if self._connection is not None:
+            self._connection.finish(0)
+        if self.peer is not None:
+            self.peer.close()
+        self._maybe_end()
+
+    def _cancel_kill_timer(self) -> None:
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+            self._kill_timer = None
+
+    def _maybe_end(self) -> None:
+        if self._ended and self._connection is None and self._dialing is None:
+            self._owner.endpoint_closed(self)
+
+    def queued(self) -> int:
+        """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
+        unsent = 0 if self._connection is None else self._connection.unsent_bytes()
+        return unsent + (0 if self.peer is None else len(self.peer.outbox))
+
+    def __repr__(self) -> str:
+        return f"<Dialer {self.endpoint} {'connected' if self._connection is not None else 'dialing'}>"
+
+
+def _is_fatal(error: Exception | None) -> bool:
+    return isinstance(error, ZmtpError) and error.fatal

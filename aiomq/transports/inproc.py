@@ -1,0 +1,345 @@
+"""Sockets of one process joined without a wire: two linked peers, each of which puts into the other's inbox.
+
+Within one event loop a message is appended to the other side's inbox: no task, no copy, no codec. Between two loops in
+two threads it is appended to a queue that the other loop empties, with one wake-up for all that came in between.
+The high-water mark of each direction is the sum of the sender's SNDHWM and the receiver's RCVHWM, as in libzmq.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from aiomq.message import Item, Message, Subscription
+from aiomq.options import SocketOptions
+from aiomq.peer import UNLIMITED, low_water_mark
+
+__all__ = ["InprocOwner", "InprocPeer", "link_peers"]
+
+
+class InprocOwner(Protocol):
+    """The socket, as its inproc peers see it."""
+
+    loop: asyncio.AbstractEventLoop
+    options: SocketOptions
+    accepts_subscriptions: bool
+
+    def peer_attached(self, peer: InprocPeer) -> None:
+        """A link exists now."""
+
+    def peer_identified(self, peer: InprocPeer) -> None:
+        """The routing id of the other side is known now."""
+
+    def message_received(self, peer: InprocPeer, count: int) -> None:
+        """So many items were added to the peer's inbox."""
+
+    def peer_writable(self, peer: InprocPeer) -> None:
+        """A full peer has room again."""
+
+    def peer_full(self) -> None:
+        """A peer has no more room: the loop should get a turn before the next message is sent."""
+
+    def peer_detached(self, peer: InprocPeer) -> None:
+        """The link is gone for good."""
+
+    def endpoint_closed(self, endpoint: object) -> None:
+        """A bound or connected name was closed."""
+
+
+def _summed(one: int, other: int) -> int:
+    """Return the mark of a direction: the sum of both ends' marks, 0 (no limit) if either has none."""
+    return one + other if one and other else 0
+
+
+class InprocPeer:
+    """One end of an inproc link: pending until the name is bound, then near (same loop) or far (another loop)."""
+
+    __slots__ = (
+        "_arrived",
+        "_far",
+        "_hwm",
+        "_low",
+        "_near",
+        "_pipe",
+        "_reported",
+        "_safe",
+        "_signalled",
+        "_written",
+        "address",
+        "endpoint",
+        "in_fair_queue",
+        "inbox",
+        "left",
+        "low_water",
+        "owner",
+        "routing_id",
+        "writable",
+    )
+
+    def __init__(self, owner: InprocOwner, endpoint: str) -> None:
+        self.owner = owner
+        self.endpoint = endpoint
+        self.address = ""
+        self.routing_id = b""
+        self.inbox: deque[Item] = deque()
+        self.low_water = 0
+        self.in_fair_queue = False
+        self.left = False
+        self.writable = True
+        self._near: InprocPeer | None = None
+        self._far: InprocPeer | None = None
+        self._pipe: deque[Item] = deque()
+        """What waits for the name to be bound, or for the other loop to fetch it."""
+        self._signalled = False
+        self._written = 0
+        self._reported = 0
+        """Of what this end wrote: how much the reader said it has read. (Far links only.)"""
+        self._arrived = 0
+        """Items that were ever added to the inbox. (Far links only.)"""
+        self._set_hwm(owner.options.sndhwm)
+
+    def _set_hwm(self, hwm: int) -> None:
+        self._hwm = hwm
+        self._low = low_water_mark(hwm)
+        self._safe = hwm - self._low + 1 if hwm else UNLIMITED
+        """With fewer items than this unread the mark cannot be reached, whatever credit is still to be reported."""
+
+    # -- out ---------------------------------------------------------------------------------------------------------
+
+    def put(self, message: Message) -> bool:
+        """Hand a whole message to the other side; return whether there is room for one more."""
+        near = self._near
+        if near is None:
+            return self._put_away(message)
+        inbox = near.inbox
+        inbox.append(message)
+        self._written += 1
+        count = len(inbox)
+        if count == 1:
+            near.owner.message_received(near, 1)
+        return count < self._safe or self._has_room()
+
+    def _has_room(self) -> bool:
+        """Compare exactly, as libzmq does: the reader gives credit only at every `_low` messages."""
+        near = self._near
+        if near is None:
+            full = self._hwm > 0 and self._written - self._reported >= self._hwm
+        else:
+            unread = len(near.inbox)
+            unreported = (self._written - unread) % self._low
+            full = unread + unreported >= self._hwm
+            if full:
+                near.low_water = max(unread + unreported - self._low, 0)
+        if full:
+            self.writable = False
+            self.owner.peer_full()
+        return not full
+
+    def _put_away(self, item: Item) -> bool:
+        self._pipe.append(item)
+        self._written += 1
+        if self._far is not None and not self._signalled:
+            self._signalled = True
+            _call(self._far.owner.loop, self._far.fetch)
+        return self._has_room()
+
+    def put_control(self, item: Subscription) -> None:
+        """Hand over a subscription, whatever the high-water mark says."""
+        near = self._near
+        if near is None:
+            self._pipe.append(item)
+            self._written += 1
+            if self._far is not None and not self._signalled:
+                self._signalled = True
+                _call(self._far.owner.loop, self._far.fetch)
+        elif near.owner.accepts_subscriptions:
+            near.inbox.append(item)
+            self._written += 1
+            near.owner.message_received(near, 1)
+
+    def discard_outbox(self) -> None:
+        """Nothing to discard: what was put is with the other side already."""
+
+    # -- in ----------------------------------------------------------------------------------------------------------
+
+    def inbox_low(self) -> None:
+        """The inbox ran down to `low_water`: give credit to the other side."""
+        near, far = self._near, self._far
+        if near is not None:
+            if not near.writable and not near.left:
+                self.low_water = 0
+                near.become_writable()
+        elif far is not None:
+            self._report(far)
+
+    def _report(self, far: InprocPeer) -> None:
+        low = far._low
+        if not low:
+            return
+        read = self._arrived - len(self.inbox)
+        report = read - read % low
+        if report > far._reported and not far.left:
+            _call(far.owner.loop, lambda: far.credit(report))
+        self.low_water = max(self._arrived - report - low, 0)
+
+    def become_writable(self) -> None:
+        """The other side made room."""
+        if not self.left and not self.writable:
+            self.writable = True
+            self.owner.peer_writable(self)
+
+    def credit(self, count: int) -> None:
+        """The reader, in its own loop, has read `count` messages of all that were ever written."""
+        self._reported = max(self._reported, count)
+        if self._written - self._reported < (self._hwm or UNLIMITED):
+            self.become_writable()
+
+    def fetch(self) -> None:
+        """Take what the other end wrote from its own loop. Runs in this end's loop."""
+        far = self._far
+        if far is None:
+            return
+        far._signalled = False  # before the look: what is written from here on signals again
+        pipe = far._pipe
+        count = 0
+        keeps = self.owner.accepts_subscriptions
+        while pipe:
+            item = pipe.popleft()
+            self._arrived += 1
+            if keeps or type(item) is not Subscription:
+                self.inbox.append(item)
+                count += 1
+        low = far._low
+        if low:
+            read = self._arrived - len(self.inbox)
+            self.low_water = max(self._arrived - (read - read % low) - low, 0)
+        if count:
+            self.owner.message_received(self, count)
+
+    # -- linking and the end -----------------------------------------------------------------------------------------
+
+    def join(self, other: InprocPeer) -> None:
+        """Become linked to the other end. Both ends are joined before either is used again."""
+        self._set_hwm(_summed(self.owner.options.sndhwm, other.owner.options.rcvhwm))
+        if self.owner.loop is other.owner.loop:
+            self._near = other
+        else:
+            self._far = other
+
+    def deliver_pending(self) -> None:
+        """Hand over what was queued while the name was not bound yet. Runs in this end's loop."""
+        near = self._near
+        if near is not None:
+            keeps = near.owner.accepts_subscriptions
+            while self._pipe:
+                item = self._pipe.popleft()
+                if keeps or type(item) is not Subscription:
+                    near.inbox.append(item)
+            if near.inbox:
+                near.owner.message_received(near, len(near.inbox))
+        elif self._far is not None and self._pipe:
+            self._signalled = True
+            _call(self._far.owner.loop, self._far.fetch)
+        if not self.writable and self._written < (self._hwm or UNLIMITED):
+            self.become_writable()
+
+    def leave(self, *, drop: bool = False) -> None:
+        """Take no further part in the socket's pattern."""
+        if not self.left:
+            self.left = True
+            self.writable = False
+            if drop:
+                self.inbox.clear()
+            self.owner.peer_detached(self)
+
+    def close(self) -> None:
+        """End the link at once, for both sides. What the other side has not read yet stays readable there."""
+        self.leave()
+        near, far = self._near, self._far
+        self._near = None
+        if near is not None:
+            near.other_closed()
+        elif far is not None:
+            self._far = None
+            _call(far.owner.loop, far.other_closed)
+
+    def other_closed(self) -> None:
+        """The other side ended the link. Runs in this end's loop."""
+        if self._far is not None:
+            self.fetch()
+        self._near = self._far = None
+        self.leave()
+
+    def end_with_socket(self) -> None:
+        """End the link: the other side keeps what it has."""
+        self.inbox.clear()
+        self.close()
+
+    def apply_hwm(self) -> None:
+        """Apply the owner's marks, which were changed: each direction of a link counts those of both ends."""
+        self._recount()
+        if self._near is not None:
+            self._near._recount()
+        elif self._far is not None:
+            _call(self._far.owner.loop, self._far._recount)
+
+    def _recount(self) -> None:
+        other = self._near or self._far
+        own = self.owner.options.sndhwm
+        self._set_hwm(own if other is None else _summed(own, other.owner.options.rcvhwm))
+        if not self.writable and not self.left and self._has_room():
+            self.become_writable()
+
+    @property
+    def state(self) -> str:
+        """`connected`, `waiting` (for the name to be bound) or `closed`."""
+        if self.left:
+            return "closed"
+        return "waiting" if self._near is None and self._far is None else "connected"
+
+    @property
+    def queued_out(self) -> int:
+        """Messages put here that the other side's user has not got yet."""
+        return len(self._pipe) if self._near is None else len(self._near.inbox)
+
+    def __repr__(self) -> str:
+        return f"<Peer {self.endpoint} {self.state} queued out={self.queued_out} in={len(self.inbox)}>"
+
+
+def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    """Run something in another thread's loop; nothing, if that loop has ended and its sockets with it."""
+    try:
+        loop.call_soon_threadsafe(callback)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def link_peers(connecting: InprocPeer, binder: InprocOwner) -> None:
+    """Make the other end of a connecting peer at the socket that binds the name, and link both.
+
+    Runs in the connecting end's loop, or in the binder's; the end in the other loop is told by its loop.
+    """
+    accepted = InprocPeer(binder, connecting.endpoint)
+    accepted.routing_id = connecting.owner.options.routing_id
+    if not connecting.routing_id:
+        connecting.routing_id = binder.options.routing_id
+    accepted.join(connecting)
+    connecting.join(accepted)
+    here = asyncio.get_running_loop()
+
+    def attach() -> None:
+        binder.peer_attached(accepted)
+        binder.peer_identified(accepted)
+
+    def start() -> None:
+        connecting.owner.peer_identified(connecting)
+        connecting.deliver_pending()
+
+    for loop, step in ((binder.loop, attach), (connecting.owner.loop, start)):
+        if loop is here:
+            step()
+        else:
+            _call(loop, step)

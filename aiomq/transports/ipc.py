@@ -1,0 +1,109 @@
+"""ipc: ZMTP over Unix domain sockets, by path, by abstract name (Linux), or by a path made for the purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from aiomq.endpoint import IpcEndpoint
+from aiomq.options import SocketOptions
+from aiomq.transports.base import ConnectionFactory
+
+__all__ = ["IpcTransport"]
+
+
+class IpcTransport:
+    """Byte streams between processes of one machine."""
+
+    def __init__(self) -> None:
+        self._made: set[str] = set()
+        """Endpoints whose path was made for `ipc://*`, to be removed again."""
+
+    def bind(self, endpoint: IpcEndpoint, options: SocketOptions) -> socket.socket:
+        """Return a socket that listens. A file in the way is removed first, and its listener goes without (as libzmq).
+
+        Raises:
+            OSError: it can't be bound, or the platform has no such sockets.
+        """
+        sock = _make_socket(options)
+        try:
+            if endpoint.wildcard:
+                path = str(Path(tempfile.mkdtemp(prefix="aiomq-")) / "socket")
+                self._made.add(f"ipc://{path}")
+            else:
+                path = _address(endpoint)
+                if not endpoint.abstract:
+                    _remove_socket(path)
+            sock.bind(path)
+            sock.listen(max(options.backlog, 1))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def bound_endpoint(self, sock: socket.socket, endpoint: IpcEndpoint) -> str:
+        """Return the endpoint with the path that was bound."""
+        return f"ipc://{sock.getsockname()}" if endpoint.wildcard else str(endpoint)
+
+    async def serve(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
+    ) -> asyncio.AbstractServer:
+        """Accept connections from a bound socket. The file outlives the server, as libzmq's does."""
+        if sys.version_info >= (3, 13) and type(loop).__module__.startswith("asyncio"):
+            return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1), cleanup_socket=False)
+        return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1))
+
+    async def open(
+        self, loop: asyncio.AbstractEventLoop, endpoint: IpcEndpoint, options: SocketOptions, factory: ConnectionFactory
+    ) -> None:
+        """Connect once.
+
+        Raises:
+            OSError: nobody listens there, or the platform has no such sockets.
+        """
+        sock = _make_socket(options)
+        try:
+            await loop.sock_connect(sock, _address(endpoint))
+            await loop.create_unix_connection(factory, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def release(self, endpoint: str) -> None:
+        """Remove the path that was made for a wildcard; one that the user named stays."""
+        if endpoint in self._made:
+            self._made.discard(endpoint)
+            path = Path(endpoint.removeprefix("ipc://"))
+            with contextlib.suppress(OSError):  # removed by somebody else already
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+
+
+def _make_socket(options: SocketOptions) -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError(errno.EPROTONOSUPPORT, "ipc needs Unix domain sockets, which Python does not have on this system")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    if options.sndbuf >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
+    if options.rcvbuf >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
+    return sock
+
+
+def _address(endpoint: IpcEndpoint) -> str:
+    return f"\0{endpoint.path}" if endpoint.abstract else endpoint.path
+
+
+def _remove_socket(path: str) -> None:
+    """Remove a socket file that is in the way. Anything else there is left alone, and makes `bind` fail."""
+    with contextlib.suppress(OSError):
+        if stat.S_ISSOCK(os.lstat(path).st_mode):
+            Path(path).unlink()

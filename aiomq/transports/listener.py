@@ -1,0 +1,162 @@
+"""A bound endpoint: accepts connections and makes a peer of each that completes its handshake."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from copy import copy
+from typing import Final, Generic
+
+from aiomq.constants import Event
+from aiomq.peer import StreamPeer
+from aiomq.transports.base import Endpoint_, SocketHost, StreamTransport
+from aiomq.transports.connection import Connection
+from aiomq.zmtp.session import PeerInfo, SessionConfig
+
+__all__ = ["MAX_HANDSHAKES", "Listener"]
+
+MAX_HANDSHAKES: Final = 4096
+"""Connections of one listener that may be in their handshake; further strangers are turned away."""
+
+
+class Listener(Generic[Endpoint_]):
+    """One bound endpoint. Its peers die with their connections, and its connections with it."""
+
+    def __init__(self, owner: SocketHost, transport: StreamTransport[Endpoint_], endpoint: Endpoint_) -> None:
+        self._owner = owner
+        self._options = copy(owner.options)  # what is set later is for later binds and connects
+        self._transport = transport
+        self._sock: socket.socket | None = transport.bind(endpoint, self._options)
+        self.endpoint = transport.bound_endpoint(self._sock, endpoint)
+        self._server: asyncio.AbstractServer | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._connections: set[Connection] = set()
+        self._handshakes = 0
+        self._closed = False
+        self._ended = False
+
+    @property
+    def fd(self) -> int:
+        """The listening socket's descriptor, or -1 once it is closed."""
+        return -1 if self._sock is None else self._sock.fileno()
+
+    def start(self) -> None:
+        """Begin to accept. Needs the owner's loop; until then the operating system queues who connects."""
+        self._starting = self._owner.loop.create_task(self._serve(), name=f"aiomq bind {self.endpoint}")
+        # Not a `finally` in the task: one that is cancelled before it ever ran has none.
+        self._starting.add_done_callback(self._started)
+        self._owner.emit(Event.LISTENING, self.endpoint, self.fd)
+
+    async def _serve(self) -> None:
+        assert self._sock is not None
+        owner = self._owner
+        self._server = await self._transport.serve(
+            owner.loop, self._sock, self._make_connection, self._options.backlog
+        )
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        self._starting = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, getattr(error, "errno", None) or 0, error=error)
+            task.get_loop().call_exception_handler(
+                {"message": f"accepting at {self.endpoint} failed", "exception": error, "task": task}
+            )
+        if self._closed:
+            self._stop_listening()
+            self._maybe_end()
+
+    def _make_connection(self) -> Connection:
+        return Connection(self, self._owner.loop, self._options)
+
+    # -- called by connections ---------------------------------------------------------------------------------------
+
+    def session_config(self) -> SessionConfig:
+        """What to announce and accept in the handshake."""
+        return self._owner.session_config(self._options)
+
+    def connection_made(self, connection: Connection) -> None:
+        """Somebody connected."""
+        self._connections.add(connection)
+        self._handshakes += 1
+        if self._closed:
+            connection.transport.abort()
+        elif self._handshakes > MAX_HANDSHAKES:
+            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, address=connection.address)
+            connection.transport.abort()
+        else:
+            self.emit(Event.ACCEPTED, connection, connection.fd)
+
+    def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
+        """The handshake is over: the connection becomes a peer."""
+        self._handshakes -= 1
+        owner = self._owner
+        peer = connection.peer = StreamPeer(owner, owner.flusher, self.endpoint)
+        peer.address = connection.address
+        peer.routing_id = info.routing_id
+        peer.attach_link(connection)
+        if self._closed:
+            connection.end()
+        else:
+            owner.peer_attached(peer)
+            owner.peer_identified(peer)
+        return peer
+
+    def connection_lost(self, connection: Connection, error: Exception | None) -> None:
+        """The peer dies with its connection; what it had sent stays readable."""
+        self._connections.discard(connection)
+        if connection.peer is None:
+            self._handshakes -= 1
+        else:
+            connection.peer.close()
+        self._maybe_end()
+
+    def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
+        """Tell the socket's monitors, in the name of a connection."""
+        peer = connection.peer
+        self._owner.emit(
+            event,
+            self.endpoint,
+            value,
+            address=connection.address,
+            routing_id=b"" if peer is None else peer.routing_id,
+            error=error,
+        )
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def close(self, linger: float | None) -> None:
+        """Stop accepting and end all connections, each when its queue is sent or `linger` seconds are over."""
+        if not self._closed:
+            self._closed = True
+            self._owner.emit(Event.CLOSED, self.endpoint, self.fd)
+            if self._starting is None:
+                self._stop_listening()
+            else:
+                self._starting.cancel()
+        for connection in tuple(self._connections):
+            if connection.peer is not None:
+                connection.peer.leave(drop=True)
+            connection.finish(0 if connection.peer is None else linger)
+        self._maybe_end()
+
+    def _stop_listening(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+            self._transport.release(self.endpoint)
+
+    def _maybe_end(self) -> None:
+        if self._closed and not self._ended and self._sock is None and not self._connections:
+            self._ended = True
+            self._owner.endpoint_closed(self)
+
+    def queued(self) -> int:
+        """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
+        return sum(connection.unsent_bytes() + len(connection.peer.outbox) for connection in self._connections
+                   if connection.peer is not None)
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.endpoint} connections={len(self._connections)}>"

@@ -1,0 +1,270 @@
+"""The frame codec of ZMTP 2.0 and 3.x: where the time of every message over a wire is spent (RFC 37, Framing).
+
+    frame = flags(1) size(1 or 8) body      flags: 1 MORE, 2 LONG, 4 COMMAND; other bits are ignored, as libzmq does
+
+The decoder is fed chunks of bytes and gives whole messages; the encoder is given a queue of messages and gives
+buffers to write. Both work by the batch and, where a batch is uniform, with one call into C for all of it instead of
+a few for each message. Nothing here waits, logs, or knows where the bytes come from.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+from itertools import chain, islice
+from struct import Struct
+from typing import Final
+
+from aiomq.message import Item, Subscription
+from aiomq.zmtp.assembly import Assembly
+from aiomq.zmtp.commands import encode_subscription
+
+__all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "FrameDecoder", "FrameEncoder"]
+
+MORE: Final = 1
+LONG: Final = 2
+COMMAND: Final = 4
+
+LARGE_FRAME: Final = 8192
+"""From this size on a body is handed to the transport, and cut out of a chunk, by itself: joining costs a copy."""
+
+BATCH_BYTES: Final = 256 * 1024
+"""One encoder batch stops growing here, so that what is in a transport's buffer, beyond any HWM, stays bounded."""
+
+BATCH_MESSAGES: Final = 4096
+"""... and here, for a queue of very many small messages."""
+
+_LONG_HEADER: Final = Struct(">BQ")
+_SIZE: Final = Struct(">Q")
+
+_SHORT_LAST: Final = tuple(bytes((0, size)) for size in range(256))
+_SHORT_MORE: Final = tuple(bytes((MORE, size)) for size in range(256))
+
+_STREAK: Final = 4
+"""So many frames of one size in a row let the decoder look for a longer run."""
+
+_NO_RUN: Final = -64
+"""After a look that found none, so many frames pass before the next look."""
+
+
+@lru_cache(maxsize=256)
+def _run_of(size: int) -> Struct:
+    return Struct(f"2x{size}s")
+
+
+class FrameDecoder:
+    """Cuts chunks of bytes into messages, subscriptions and commands.
+
+    Feed a chunk only when the last one is used up (`starved`). A chunk may be a memoryview of a buffer that is about
+    to be overwritten; whatever is kept of it is copied when `take` returns with `starved` set, or by `detach_chunk`.
+    """
+
+    __slots__ = ("_assembly", "_data", "_position", "_tail", "starved")
+
+    def __init__(self, max_frame_size: int = -1) -> None:
+        self._assembly = Assembly(max_frame_size)
+        self._data: bytes | memoryview = b""
+        self._position = 0
+        self._tail = b""
+        self.starved = True
+        """Every whole message of the chunk was taken; more bytes are needed for the next one."""
+
+    @property
+    def assembly(self) -> Assembly:
+        """The part of the decoder that knows of unfinished messages, large frames and commands."""
+        return self._assembly
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """Give the next bytes of the stream, in order."""
+        if self._tail:
+            self._data = b"".join((self._tail, chunk))
+            self._tail = b""
+        elif type(chunk) is memoryview and not _starts_large(chunk):
+            self._data = bytes(chunk)
+        else:
+            self._data = chunk
+        self._position = 0
+        self.starved = False
+
+    def detach_chunk(self) -> None:
+        """Copy what is left of a chunk that stays undecoded beyond this call."""
+        if type(self._data) is memoryview:
+            self._data = bytes(self._data[self._position :])
+            self._position = 0
+
+    def take(self, limit: int) -> list[Item]:
+        """Return up to `limit` messages and subscriptions, in order.
+
+        Raises:
+            ZmtpError: a frame is over the size limit, or the peer broke the protocol in another way.
+        """
+        items: list[Item] = []
+        data = self._data
+        position = self._position
+        end = len(data)
+        assembly = self._assembly
+        # Messages of one short frame are cut here; any other frame ends this loop for one round.
+        plain = type(data) is bytes and not assembly.parts
+        size = streak = 0
+        while len(items) < limit:
+            if plain and position + 2 <= end and data[position] == 0:
+                last = size
+                size = data[position + 1]
+                start = position + 2
+                stop = start + size
+                if stop > end:
+                    break
+                if size == last:
+                    streak += 1
+                    if streak > _STREAK:
+                        count = self._take_run(position, size, limit - len(items), items)
+                        position += count * (size + 2)
+                        streak = 0 if count else _NO_RUN
+                        continue
+                items.append(data[start:stop])  # type: ignore[arg-type]  # plain: data is bytes
+                position = stop
+                continue
+            following = self._take_frame(position, end, items)
+            if following < 0:
+                position = -following - 1
+                break
+            position = following
+            plain = type(data) is bytes and not assembly.parts
+        else:
+            if position < end:
+                self._position = position
+                return items
+        self._keep_tail(position)
+        return items
+
+    def _take_run(self, position: int, size: int, limit: int, items: list[Item]) -> int:
+        """Take the run of short frames of one size that starts here, all at once; return how many there were."""
+        data = self._data
+        stride = size + 2
+        stop = position + min((len(data) - position) // stride, limit) * stride
+        flags: bytes = data[position:stop:stride]  # type: ignore[assignment]  # only called while data is bytes
+        sizes: bytes = data[position + 1 : stop : stride]  # type: ignore[assignment]
+        count = min(len(flags) - len(flags.lstrip(b"\0")), len(sizes) - len(sizes.lstrip(bytes((size,)))))
+        if count > _STREAK:
+            run = memoryview(data)[position : position + count * stride]
+            items.extend(chain.from_iterable(_run_of(size).iter_unpack(run)))
+            return count
+        return 0
+
+    def _take_frame(self, position: int, end: int, items: list[Item]) -> int:
+        """Take any one frame; return where the next one starts, or -(position + 1) if this one is not whole yet."""
+        data = self._data
+        if position + 2 > end:
+            return -position - 1
+        flags = data[position]
+        if flags & LONG:
+            if position + 9 > end:
+                return -position - 1
+            size: int = _SIZE.unpack_from(data, position + 1)[0]
+            start = position + 9
+        else:
+            size = data[position + 1]
+            start = position + 2
+        assembly = self._assembly
+        assembly.check_size(size)
+        stop = start + size
+        if stop > end:
+            if size < LARGE_FRAME:
+                return -position - 1
+            assembly.start_large(flags, size, data[start:end])
+            return -end - 1
+        body = data[start:stop]
+        item = assembly.add(flags, body if type(body) is bytes else bytes(body))
+        if item is not None:
+            items.append(item)
+        return stop
+
+    def _keep_tail(self, position: int) -> None:
+        """Keep the beginning of a frame for the next chunk."""
+        data = self._data
+        if position < len(data):
+            self._tail = bytes(data[position:])
+        self._data = b""
+        self._position = 0
+        self.starved = True
+
+
+def _starts_large(chunk: memoryview) -> bool:
+    """Whether the first frame is so large that cutting it out of a copy of the chunk would copy it twice."""
+    return len(chunk) >= LARGE_FRAME and bool(chunk[0] & LONG) and int(_SIZE.unpack_from(chunk, 1)[0]) >= LARGE_FRAME
+
+
+class FrameEncoder:
+    """Turns queued messages into buffers for the transport."""
+
+    __slots__ = ("_subscription_commands",)
+
+    def __init__(self, *, subscription_commands: bool) -> None:
+        self._subscription_commands = subscription_commands
+
+    def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
+        """Encode from the head of a queue, which is left as it is; return the buffers and how many items they hold."""
+        count = min(len(queue), BATCH_MESSAGES)
+        batch = queue if count == len(queue) else list(islice(queue, count))
+        if set(map(type, batch)) == {bytes}:
+            sizes = list(map(len, batch))  # type: ignore[arg-type]  # all of them are bytes
+            if max(sizes) < 256:
+                pieces: list[bytes] = [b""] * (2 * count)
+                pieces[::2] = map(_SHORT_LAST.__getitem__, sizes)
+                pieces[1::2] = batch  # type: ignore[assignment]  # as above
+                return [b"".join(pieces)], count
+        return self._encode_mixed(batch)
+
+    def _encode_mixed(self, batch: deque[Item] | list[Item]) -> tuple[list[bytes], int]:
+        pieces: list[bytes] = []
+        buffers: list[bytes] = []
+        total = count = 0
+        for item in batch:
+            if type(item) is bytes:
+                total += _add_frame(item, 0, pieces, buffers)
+            elif type(item) is tuple:
+                last = len(item) - 1
+                for index, frame in enumerate(item):
+                    total += _add_frame(frame, MORE if index < last else 0, pieces, buffers)
+            else:
+                total += self._add_subscription(item, pieces, buffers)  # type: ignore[arg-type]
+            count += 1
+            if total >= BATCH_BYTES:
+                break
+        if pieces:
+            buffers.append(b"".join(pieces))
+        return buffers, count
+
+    def _add_subscription(self, item: Subscription, pieces: list[bytes], buffers: list[bytes]) -> int:
+        if self._subscription_commands:
+            return _add_frame(encode_subscription(item), COMMAND, pieces, buffers)
+        return _add_frame(item.as_frame(), 0, pieces, buffers)
+
+    def encode_command(self, body: bytes) -> bytes:
+        """Return the frame of a command."""
+        size = len(body)
+        header = bytes((COMMAND, size)) if size < 256 else _LONG_HEADER.pack(COMMAND | LONG, size)
+        return header + body
+
+
+def _add_frame(body: bytes, flags: int, pieces: list[bytes], buffers: list[bytes]) -> int:
+    """Add a frame to the pieces that will be joined or, if it is large, to the buffers that won't; return its size."""
+    size = len(body)
+    if size < 256:
+        if flags == 0:
+            pieces.append(_SHORT_LAST[size])
+        elif flags == MORE:
+            pieces.append(_SHORT_MORE[size])
+        else:
+            pieces.append(bytes((flags, size)))
+        pieces.append(body)
+        return size + 2
+    pieces.append(_LONG_HEADER.pack(flags | LONG, size))
+    if size < LARGE_FRAME:
+        pieces.append(body)
+    else:
+        buffers.append(b"".join(pieces))
+        buffers.append(body)
+        pieces.clear()
+    return size + 9
+

@@ -1,0 +1,61 @@
+"""Every library that can be measured, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from benchmarks.peers.base import Peer
+from benchmarks.peers.libzmq import LibzmqPeer
+from benchmarks.peers.loops import RunMain, run_on_aiomq, run_on_asyncio, run_on_uvloop
+from benchmarks.peers.raw import RawSocketPeer, RawUvloopPeer
+from benchmarks.peers.zeromq import BlockingPeer, LoopPeer
+
+__all__ = ["DEFAULT_PEERS", "PEERS", "select_peers"]
+
+
+def _aiomq(name: str, run: RunMain, loop: str) -> Peer:
+    return LoopPeer(name, package="aiozeromq", constants="aiomq", module="aiomq", run=run, loop=loop, has_batches=True)
+
+
+def _pyzmq(name: str, run: RunMain, loop: str) -> Peer:
+    return LoopPeer(name, package="pyzmq", constants="zmq", module="zmq.asyncio", run=run, loop=loop)
+
+
+def _pyomq(name: str, run: RunMain, loop: str) -> Peer:
+    return LoopPeer(name, package="pyomq", constants="pyomq", module="pyomq.asyncio", run=run, loop=loop)
+
+
+PEERS: Final[dict[str, Peer]] = {
+    peer.name: peer
+    for peer in (
+        _aiomq("aiomq", run_on_aiomq, "uvloop"),
+        _aiomq("aiomq+asyncio", run_on_asyncio, "asyncio"),
+        BlockingPeer("pyzmq", package="pyzmq", module="zmq"),
+        _pyzmq("zmq.asyncio", run_on_asyncio, "asyncio"),
+        _pyzmq("zmq.asyncio+uvloop", run_on_uvloop, "uvloop"),
+        BlockingPeer("pyomq", package="pyomq", module="pyomq"),
+        _pyomq("pyomq.asyncio", run_on_asyncio, "asyncio"),
+        _pyomq("pyomq.asyncio+uvloop", run_on_uvloop, "uvloop"),
+        LibzmqPeer(),
+        RawSocketPeer(),
+        RawUvloopPeer(),
+    )
+}
+
+DEFAULT_PEERS: Final = ("aiomq", "aiomq+asyncio", "pyzmq", "zmq.asyncio", "pyomq", "pyomq.asyncio")
+"""What a run measures unless told otherwise: each library in the form its users have after installing it."""
+
+
+def select_peers(names: Iterable[str]) -> list[Peer]:
+    """Return the adapters of these names, in the order of the table; `all` is every one.
+
+    Raises:
+        ValueError: there is no such name.
+    """
+    wanted = set(names)
+    if "all" in wanted:
+        return list(PEERS.values())
+    if unknown := sorted(wanted - PEERS.keys()):
+        raise ValueError(f"no peer is called {', '.join(unknown)}; there are: all, {', '.join(PEERS)}")
+    return [peer for peer in PEERS.values() if peer.name in wanted]

@@ -1,0 +1,97 @@
+"""The libraries with pyzmq's shape: aiomq, pyzmq, pyomq; blocking, or on one of two event loops."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.asynchronous import run_asynchronous
+from benchmarks.peers.base import MESSAGING, PythonPeer, Reporter
+from benchmarks.peers.binding import Binding
+from benchmarks.peers.blocking import run_blocking
+from benchmarks.peers.loops import RunMain
+from benchmarks.spec import Spec
+
+__all__ = ["BlockingPeer", "LoopPeer"]
+
+
+def _attribute(module: str, name: str) -> Any:
+    found = importlib.import_module(module)
+    if not hasattr(found, name):
+        raise ImportError(f"{module} has no {name}")
+    return getattr(found, name)
+
+
+def _version(package: str, module: str) -> str | None:
+    """Return the version that a package was installed with, or that its module knows of itself."""
+    version: str | None
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        version = getattr(importlib.import_module(module), "__version__", None)
+    if package == "pyzmq":
+        return f"{version}, libzmq {_attribute('zmq', 'zmq_version')()}"
+    return version
+
+
+class BlockingPeer(PythonPeer):
+    """A library that blocks the thread."""
+
+    def __init__(self, name: str, *, package: str, module: str) -> None:
+        super().__init__(name, "blocking")
+        self._package, self._module = package, module
+
+    def prepare(self, directory: Path) -> str | None:
+        """Return the version of the library.
+
+        Raises:
+            ImportError: it isn't installed.
+        """
+        _attribute(self._module, "Context")
+        return _version(self._package, self._module)
+
+    def run(self, spec: Spec, report: Reporter) -> None:
+        """Do the part that the spec describes."""
+        module = importlib.import_module(self._module)
+        run_blocking(Binding(module, module.Context), spec, report)
+
+
+class LoopPeer(PythonPeer):
+    """A library with coroutines, on one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        package: str,
+        constants: str,
+        module: str,
+        run: RunMain,
+        loop: str,
+        has_batches: bool = False,
+    ) -> None:
+        super().__init__(name, loop, scenarios=MESSAGING | {"batch"} if has_batches else MESSAGING)
+        self._package, self._constants, self._module = package, constants, module
+        self._run, self._loop = run, loop
+
+    def prepare(self, directory: Path) -> str | None:
+        """Return the version of the library.
+
+        Raises:
+            ImportError: it, or the loop it is to run on, isn't installed.
+        """
+        if self._loop == "uvloop":
+            importlib.import_module("uvloop")
+        _attribute(self._module, "Context")
+        return _version(self._package, self._constants)
+
+    def run(self, spec: Spec, report: Reporter) -> None:
+        """Do the part that the spec describes."""
+
+        async def main() -> None:
+            context_class = _attribute(self._module, "Context")
+            await run_asynchronous(Binding(importlib.import_module(self._constants), context_class), spec, report)
+
+        self._run(main())

@@ -1,0 +1,39 @@
+"""One side of a measurement, in a process of its own: `python -m benchmarks.worker SPEC`, the spec in JSON."""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+
+import msgspec
+
+from benchmarks.peers import PEERS
+from benchmarks.peers.base import PythonPeer
+from benchmarks.spec import Report, Spec
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the one argument says; endpoint and measurements go to stdout, one line of JSON each."""
+    if len(arguments) != 1:
+        print("usage: python -m benchmarks.worker SPEC (one JSON object, see benchmarks/spec.py)", file=sys.stderr)
+        return 2
+    spec = msgspec.json.decode(arguments[0], type=Spec)
+    peer = PEERS.get(spec.peer)
+    if not isinstance(peer, PythonPeer):
+        print(f"no peer {spec.peer!r} runs in Python; there are: {', '.join(PEERS)}", file=sys.stderr)
+        return 2
+    # Shows where it hangs, and leaves no process behind should the runner be gone.
+    faulthandler.dump_traceback_later(spec.timeout_seconds, exit=True)
+    peer.run(spec, _print_report)
+    faulthandler.cancel_dump_traceback_later()
+    return 0
+
+
+def _print_report(report: Report) -> None:
+    print(msgspec.json.encode(report).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
