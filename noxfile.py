@@ -74,4 +74,4 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks for a short time: do they still work, and is anything far off?"""
     session.install("-e", ".[bench]")
-    session.run("python", "-m", "benchmarks", *(session.posargs or ["--short"]))
+    session.run("python", "-m", "benchmarks", *(session.posargs or ["--quick"]))

@@ -14,8 +14,8 @@ from aiomq.constants import SocketType
 from aiomq.core import SocketCore, call_site
 from aiomq.errors import ContextTerminated, ZMQError
 from aiomq.linger import wait_finished
-from aiomq.options import OptionAttributes, checked, load, spec_of, store
 from aiomq.option_spec import SocketOptions
+from aiomq.options import OptionAttributes, checked, load, spec_of, store
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket import Socket
 from aiomq.transports.inproc_names import InprocNames

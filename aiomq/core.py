@@ -231,8 +231,7 @@ class SocketCore:
 
     def peer_full(self) -> None:
         """A peer has no more room: the loop gets a turn before the next message is sent."""
-        if self.send_gate.budget > 1:
-            self.send_gate.budget = 1
+        self.send_gate.budget = min(self.send_gate.budget, 1)
 
     def peer_hiccup(self, peer: CorePeer) -> None:
         """A dialed peer lost its connection and will get another."""
@@ -246,7 +245,8 @@ class SocketCore:
             self.pattern.detach(peer)
             if self.recv_gate.is_awaited and self.pattern.can_recv():
                 self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
-            self._wake_senders()  # an error may wait for a send to a peer that is gone
+            # Whatever can be sent now: a send that waits for a peer that is gone is to learn of it.
+            self.send_gate.wake(len(self.send_gate.waiters))
 
     def emit(
         self,

@@ -1,4 +1,4 @@
-"""From an address in a `bind` or `connect` to the listener or dialer behind it: the one place that knows all schemes."""
+"""From the address in a `bind` or `connect` to the listener or dialer behind it: the place that knows all schemes."""
 
 from __future__ import annotations
 

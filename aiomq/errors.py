@@ -67,7 +67,7 @@ class ZMQError(Exception):
         return f"{type(self).__name__}({self.strerror!r})"
 
 
-class Again(ZMQError, TimeoutError):
+class Again(ZMQError, TimeoutError):  # type: ignore[misc]  # both have errno and strerror, and mean the same
     """Not now: no room (send) or no message (recv) without waiting, or not within the timeout."""
 
     def __init__(self, message: str | None = None) -> None:

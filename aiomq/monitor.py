@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 from aiomq.constants import Event
 from aiomq.events import MonitorEvent
@@ -61,7 +61,7 @@ class Monitor:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def __enter__(self) -> Monitor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:

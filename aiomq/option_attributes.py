@@ -6,10 +6,12 @@ not among them: `subscribe` and `unsubscribe` are methods.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any, Generic, Never, Protocol, TypeVar, cast, overload
 
 from aiomq.constants import PollEvent, SecurityMechanism, SocketOption, SocketType
+from aiomq.errors import ZMQError
 
 __all__ = ["Option", "OptionAttributes", "OptionHolder", "State", "StateAttributes", "TextOption"]
 
@@ -27,6 +29,16 @@ class OptionHolder(Protocol):
         """Set the value of an option."""
 
 
+def _read(instance: OptionHolder, option: SocketOption) -> object:
+    """Read an option; where there is none to read, `hasattr` and whoever lists attributes shall see none."""
+    try:
+        return instance.get(option)
+    except ZMQError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        raise AttributeError(str(exc), name=option.name.lower(), obj=instance) from exc
+
+
 class Option(Generic[T]):
     """An attribute that is an option."""
 
@@ -42,7 +54,7 @@ class Option(Generic[T]):
     def __get__(self, instance: OptionHolder, owner: type) -> T: ...
 
     def __get__(self, instance: OptionHolder | None, owner: type) -> Option[T] | T:
-        return self if instance is None else cast("T", instance.get(self.option))
+        return self if instance is None else cast("T", _read(instance, self.option))
 
     def __set__(self, instance: OptionHolder, value: T) -> None:
         instance.set(self.option, value)
@@ -76,7 +88,7 @@ class State(Generic[S]):
     def __get__(self, instance: OptionHolder, owner: type) -> S: ...
 
     def __get__(self, instance: OptionHolder | None, owner: type) -> State[S] | S:
-        return self if instance is None else self.convert(instance.get(self.option))
+        return self if instance is None else self.convert(_read(instance, self.option))
 
     def __set__(self, instance: OptionHolder, value: Never) -> None:
         instance.set(self.option, value)  # says that it is read-only

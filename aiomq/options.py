@@ -126,7 +126,7 @@ def _check_type(spec: OptionSpec, socket_type: SocketType | None) -> None:
         return
     having = ", ".join(each.name for each in sorted(spec.socket_types))
     raise ZMQError(
-        errno.EINVAL, f"{spec.option.name} is an option of {having} sockets: a {socket_type.name} has it not"
+        errno.EINVAL, f"{spec.option.name} is an option of {having} sockets, a {socket_type.name} has it not"
     )
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """Return what makes the best event loop on this machine: uvloop's where it is installed, else asyncio's."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415  # there is none on Windows
     except ImportError:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -73,9 +73,7 @@ async def _await_main(task: asyncio.Task[T], received: list[int]) -> T:
         raise
 
 
-def _on_sigterm(
-    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], received: list[int]
-) -> Callable[[], None]:
+def _on_sigterm(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], received: list[int]) -> Callable[[], None]:
     """Let SIGTERM cancel the task once; return what takes that back. Off the main thread signals are not ours."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
@@ -86,4 +84,8 @@ def _on_sigterm(
         task.cancel()
 
     previous = signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(cancel))
-    return lambda: signal.signal(signal.SIGTERM, previous) and None
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, previous)
+
+    return restore

@@ -179,7 +179,7 @@ class Socket(SocketBase):
         gate = self._send_gate
         try_send = self._try_send
         for each in messages:
-            message: Message = each if type(each) is bytes else _message(each)  # type: ignore[assignment]
+            message: Message = each if type(each) is bytes else _message(each)
             if gate.budget > 0 and type(message) is bytes and len(message) <= _SMALL and try_send(message):
                 gate.budget -= 1
             else:
@@ -221,11 +221,11 @@ class Socket(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return [message] if type(message) is bytes else list(message)  # type: ignore[list-item,arg-type]
+                return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
         if self._parts_in:
             return self._rest_of_parts()
         message = await self._recv_message(flags)
-        return [message] if type(message) is bytes else list(message)  # type: ignore[list-item,arg-type]
+        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
 
     async def _recv_message(self, flags: int) -> Message:
         """Receive a whole message by the long way: turns, timeouts, waiting."""
@@ -288,7 +288,7 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._rest_of_parts()
         message = self._recv_message_nowait()
-        return [message] if type(message) is bytes else list(message)  # type: ignore[list-item,arg-type]
+        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
 
     def _recv_message_nowait(self) -> Message:
         self._core.enter()
@@ -319,7 +319,7 @@ class Socket(SocketBase):
                     message = try_recv()
                     if message is None:
                         break
-                    messages.append([message] if type(message) is bytes else list(message))  # type: ignore[list-item,arg-type]
+                    messages.append([message] if type(message) is bytes else list(message))  # type: ignore[arg-type]
             gate.budget -= len(messages) // 16
         return messages
 
@@ -337,11 +337,6 @@ class Socket(SocketBase):
             if error.errno == errno.ENOTSOCK:
                 raise StopAsyncIteration from None
             raise
-
-    @property
-    def rcvmore(self) -> bool:
-        """Whether the next `recv` gives a further frame of the message that the last one began."""
-        return bool(self._parts_in)
 
     # -- texts and objects -------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from aiomq.gate import Gate
 from aiomq.linger import wait_finished
 from aiomq.message import Message
 from aiomq.monitor import Monitor
-from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked, load, spec_of, store
+from aiomq.options import OptionAttributes, OptionSpec, StateAttributes, check_readable, checked, load, spec_of, store
 from aiomq.patterns.dealer_router import RouterPattern
 from aiomq.socket_types import UNIQUE_CONNECT
 from aiomq.transports.dialer import Dialer
@@ -36,7 +36,7 @@ _ACLOSE_GRACE: Final = 1.0
 """Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
 
 
-class SocketBase(OptionAttributes):
+class SocketBase(OptionAttributes, StateAttributes):
     """The parts of `Socket` that move no messages."""
 
     __slots__ = (
@@ -158,9 +158,7 @@ class SocketBase(OptionAttributes):
         there = ", ".join(each.endpoint for each in core.endpoints.values() if wanted(each)) or "nothing"
         raise ZMQError(errno.ENOENT, f"{addr} is not {what} on this socket: {there} is")
 
-    def bind_to_random_port(
-        self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
-    ) -> int:
+    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
         """Bind to a free port of an address without one, such as `tcp://127.0.0.1`.
 
         Args:
@@ -185,11 +183,6 @@ class SocketBase(OptionAttributes):
                 self.bind(f"{addr}:{port}")
                 return port
         raise ZMQBindError(f"no free port for {addr} from {min_port} to {max_port - 1} in {max_tries} tries")
-
-    @property
-    def last_endpoint(self) -> str:
-        """The endpoint of the last bind, as it was really bound, or of the last connect; empty before."""
-        return self._core.last_endpoint
 
     # -- options -----------------------------------------------------------------------------------------------------
 
@@ -235,7 +228,7 @@ class SocketBase(OptionAttributes):
         states: dict[SocketOption, Callable[[], int | bytes]] = {
             SocketOption.TYPE: lambda: int(self._core.socket_type),
             SocketOption.RCVMORE: lambda: int(bool(self._parts_in)),
-            SocketOption.EVENTS: lambda: int(self.ready_events()),
+            SocketOption.EVENTS: self.ready_events,
             SocketOption.LAST_ENDPOINT: lambda: self._core.last_endpoint.encode(),
             SocketOption.MECHANISM: lambda: 0,
             SocketOption.THREAD_SAFE: lambda: 0,
@@ -263,7 +256,7 @@ class SocketBase(OptionAttributes):
     getsockopt_string = get_string
 
     def subscribe(self, topic: str | bytes) -> None:
-        """Receive the messages whose first frame begins with `topic`; `b""` is all of them. Counted: see unsubscribe."""
+        """Receive the messages whose first frame begins with `topic`, `b""` for all. Counted: see `unsubscribe`."""
         self.set(SocketOption.SUBSCRIBE, _topic(topic))
 
     def unsubscribe(self, topic: str | bytes) -> None:
@@ -337,7 +330,10 @@ class SocketBase(OptionAttributes):
         core = getattr(self, "_core", None)
         if core is not None and not core.closed and not core.terminated:
             warnings.warn(
-                f"unclosed {core.pattern.name} socket, made at {core.made_at}", ResourceWarning, source=self, stacklevel=2
+                f"unclosed {core.pattern.name} socket, made at {core.made_at}",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
             )
             core.close_threadsafe()
 

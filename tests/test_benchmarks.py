@@ -34,7 +34,7 @@ TINY = Settings(
     warmup_seconds=0.01,
     min_round_trips=10,
     max_round_trips=100,
-    timeout_seconds=20.0,
+    timeout_seconds=8.0,
     hwm=HWM,
 )
 MACHINE = Machine(

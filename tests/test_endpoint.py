@@ -69,9 +69,6 @@ MALFORMED = [
     "tcp://127.0.0.1",
     "tcp://127.0.0.1:",
     "tcp://127.0.0.1:http",
-    "tcp://127.0.0.1:0x10",
-    "tcp://127.0.0.1:+5",
-    "tcp://127.0.0.1:5/path",
     "ipc://",
     "ipc://@",
     "inproc://",
@@ -79,6 +76,9 @@ MALFORMED = [
 """What libzmq refuses with EINVAL too, to bind and to connect."""
 
 LENIENT_IN_LIBZMQ = [
+    "tcp://127.0.0.1:5/path",
+    "tcp://127.0.0.1:+5",
+    "tcp://127.0.0.1:0x10",
     "tcp://127.0.0.1:-1",
     "tcp://127.0.0.1:65536",
     "tcp://127.0.0.1:70000",
@@ -170,7 +170,8 @@ def test_unknown_scheme_is_refused_as_by_libzmq(address: str) -> None:
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket, pytest.raises(zmq.ZMQError) as caught:
         socket.connect(address)
 
-    text_of_error(address, for_bind=False, number=caught.value.errno)
+    assert caught.value.errno == errno.EPROTONOSUPPORT
+    assert address in text_of_error(address, for_bind=False, number=errno.EPROTONOSUPPORT)
 
 
 @pytest.mark.parametrize(
@@ -278,30 +279,31 @@ def test_last_endpoint_of_libzmq_is_read_and_written_alike() -> None:
 
 # -- whatever comes ----------------------------------------------------------------------------------------------------
 
-PIECES = st.sampled_from(
-    [
-        "tcp://",
-        "ipc://",
-        "inproc://",
-        "ws://",
-        ":",
-        ";",
-        "[",
-        "]",
-        "%",
-        "@",
-        "*",
-        "/",
-        "::1",
-        "127.0.0.1",
-        "eth0",
-        "5555",
-    ]
-    + ["0", "70000", "\0", "\n", "é", "-", "."]
-)
+REFUSALS = {errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENAMETOOLONG, errno.ENODEV}
+SCHEMES = ["tcp://", "ipc://", "inproc://", "ws://"]
+PIECES = [
+    ":",
+    ";",
+    "[",
+    "]",
+    "%",
+    "@",
+    "*",
+    "/",
+    ".",
+    "-",
+    "::1",
+    "127.0.0.1",
+    "eth0",
+    "5555",
+    "70000",
+    "\0",
+    "\n",
+    "é",
+]
 ADDRESSES = st.one_of(
     st.text(st.characters(), max_size=40),
-    st.lists(PIECES, max_size=8).map("".join),
+    st.builds(str.__add__, st.sampled_from(SCHEMES), st.lists(st.sampled_from(PIECES), max_size=8).map("".join)),
     st.builds(lambda rest: f"tcp://{rest}", st.text("0123456789abc:.[]%;*-_", max_size=30)),
 )
 
@@ -313,8 +315,7 @@ def test_parse_anything_gives_an_endpoint_that_reads_back_or_a_zmq_error(
     try:
         endpoint = parse(address, for_bind=for_bind, ipv6=ipv6)
     except ZMQError as exc:
-        assert exc.errno in {errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENAMETOOLONG, errno.ENODEV}
-        assert str(exc)
+        assert exc.errno in REFUSALS  # noqa: PT017  # one of the two outcomes
     else:
         assert parse(str(endpoint), for_bind=for_bind, ipv6=ipv6) == endpoint
 
@@ -324,7 +325,7 @@ def test_parse_any_bytes_gives_an_endpoint_or_a_zmq_error(address: bytes, for_bi
     try:
         endpoint = parse(b"tcp://" + address, for_bind=for_bind)
     except ZMQError as exc:
-        assert exc.errno in {errno.EINVAL, errno.ENODEV}
+        assert exc.errno in {errno.EINVAL, errno.ENODEV}  # noqa: PT017  # as above
     else:
         assert isinstance(endpoint, TcpEndpoint)
 

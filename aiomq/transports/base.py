@@ -14,24 +14,24 @@ from aiomq.peer import PeerOwner, StreamPeer
 from aiomq.transports.connection import Connection
 from aiomq.zmtp.session import SessionConfig
 
-__all__ = ["ConnectionFactory", "Endpoint_", "SocketHost", "StreamTransport"]
+__all__ = ["ConnectionFactory", "SocketHost", "StreamTransport", "TargetT_contra"]
 
-Endpoint_ = TypeVar("Endpoint_", contravariant=True)
+TargetT_contra = TypeVar("TargetT_contra", contravariant=True)
 
 ConnectionFactory = Callable[[], Connection]
 
 
-class StreamTransport(Protocol, Generic[Endpoint_]):
+class StreamTransport(Protocol, Generic[TargetT_contra]):
     """A way to connect byte streams: tcp, ipc."""
 
-    def bind(self, endpoint: Endpoint_, options: SocketOptions) -> socket.socket:
+    def bind(self, endpoint: TargetT_contra, options: SocketOptions) -> socket.socket:
         """Return a bound and listening operating-system socket.
 
         Raises:
             OSError: it can't be bound.
         """
 
-    def bound_endpoint(self, sock: socket.socket, endpoint: Endpoint_) -> str:
+    def bound_endpoint(self, sock: socket.socket, endpoint: TargetT_contra) -> str:
         """Return the endpoint that was really bound, as LAST_ENDPOINT gives it."""
 
     async def serve(
@@ -40,7 +40,11 @@ class StreamTransport(Protocol, Generic[Endpoint_]):
         """Accept connections from a bound socket."""
 
     async def open(
-        self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint_, options: SocketOptions, factory: ConnectionFactory
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: TargetT_contra,
+        options: SocketOptions,
+        factory: ConnectionFactory,
     ) -> None:
         """Connect once: resolve, try all addresses.
 

@@ -15,7 +15,7 @@ from typing import Generic
 from aiomq.constants import Event
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
-from aiomq.transports.base import Endpoint_, SocketHost, StreamTransport
+from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.session import PeerInfo, SessionConfig
@@ -49,14 +49,14 @@ class Backoff:
         return self._current
 
 
-class Dialer(Generic[Endpoint_]):
+class Dialer(Generic[TargetT_contra]):
     """One connected endpoint."""
 
     def __init__(
         self,
         owner: SocketHost,
-        transport: StreamTransport[Endpoint_],
-        target: Endpoint_,
+        transport: StreamTransport[TargetT_contra],
+        target: TargetT_contra,
         endpoint: str,
         routing_id: bytes = b"",
     ) -> None:

@@ -324,7 +324,8 @@ def link_peers(connecting: InprocPeer, binder: InprocOwner) -> None:
     """
     accepted = InprocPeer(binder, connecting.endpoint)
     accepted.routing_id = connecting.owner.options.routing_id
-    if not connecting.routing_id:
+    named = bool(connecting.routing_id)  # by CONNECT_ROUTING_ID: identified already
+    if not named:
         connecting.routing_id = binder.options.routing_id
     accepted.join(connecting)
     connecting.join(accepted)
@@ -335,7 +336,8 @@ def link_peers(connecting: InprocPeer, binder: InprocOwner) -> None:
         binder.peer_identified(accepted)
 
     def start() -> None:
-        connecting.owner.peer_identified(connecting)
+        if not named:
+            connecting.owner.peer_identified(connecting)
         connecting.deliver_pending()
 
     for loop, step in ((binder.loop, attach), (connecting.owner.loop, start)):

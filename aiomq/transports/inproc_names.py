@@ -108,6 +108,8 @@ class InprocDialer:
         peer = self._peer = InprocPeer(self.owner, self.endpoint)
         peer.routing_id = self._routing_id
         self.owner.peer_attached(peer)
+        if self._routing_id:
+            self.owner.peer_identified(peer)
         listener = self._names.find_or_wait(peer)
         if listener is not None:
             link_peers(peer, listener.owner)

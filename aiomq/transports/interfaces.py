@@ -1,7 +1,7 @@
 """The address of a network interface by its name, for `tcp://eth0:5555`.
 
-Python's standard library has no portable call for it. Where the system answers the BSD ioctl (Linux, macOS) a name gives
-the interface's first IPv4 address, and on Linux also its IPv6 one; elsewhere names are taken for host names.
+Python's standard library has no portable call for it. Where the system answers the BSD ioctl (Linux, macOS) a name
+gives the interface's first IPv4 address, and on Linux also its IPv6 one; elsewhere names are taken for host names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def interface_address(name: str, *, ipv6: bool) -> str | None:
 
 
 def _ipv4_address(name: str) -> str | None:
-    import fcntl  # not on Windows
+    import fcntl  # noqa: PLC0415  # not on Windows
 
     request = struct.pack(f"{_IFREQ_BYTES}s", name.encode())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

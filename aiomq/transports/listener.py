@@ -9,7 +9,7 @@ from typing import Final, Generic
 
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
-from aiomq.transports.base import Endpoint_, SocketHost, StreamTransport
+from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
@@ -19,10 +19,10 @@ MAX_HANDSHAKES: Final = 4096
 """Connections of one listener that may be in their handshake; further strangers are turned away."""
 
 
-class Listener(Generic[Endpoint_]):
+class Listener(Generic[TargetT_contra]):
     """One bound endpoint. Its peers die with their connections, and its connections with it."""
 
-    def __init__(self, owner: SocketHost, transport: StreamTransport[Endpoint_], endpoint: Endpoint_) -> None:
+    def __init__(self, owner: SocketHost, transport: StreamTransport[TargetT_contra], endpoint: TargetT_contra) -> None:
         self._owner = owner
         self._options = copy(owner.options)  # what is set later is for later binds and connects
         self._transport = transport
@@ -50,9 +50,7 @@ class Listener(Generic[Endpoint_]):
     async def _serve(self) -> None:
         assert self._sock is not None
         owner = self._owner
-        self._server = await self._transport.serve(
-            owner.loop, self._sock, self._make_connection, self._options.backlog
-        )
+        self._server = await self._transport.serve(owner.loop, self._sock, self._make_connection, self._options.backlog)
 
     def _started(self, task: asyncio.Task[None]) -> None:
         self._starting = None
@@ -155,8 +153,11 @@ class Listener(Generic[Endpoint_]):
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
-        return sum(connection.unsent_bytes() + len(connection.peer.outbox) for connection in self._connections
-                   if connection.peer is not None)
+        return sum(
+            connection.unsent_bytes() + len(connection.peer.outbox)
+            for connection in self._connections
+            if connection.peer is not None
+        )
 
     def __repr__(self) -> str:
         return f"<Listener {self.endpoint} connections={len(self._connections)}>"

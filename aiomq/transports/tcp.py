@@ -8,7 +8,6 @@ import errno
 import socket
 import sys
 from collections.abc import Iterable
-from typing import Final
 
 from aiomq.endpoint import TcpEndpoint, format_tcp
 from aiomq.options import SocketOptions
@@ -16,8 +15,6 @@ from aiomq.transports.base import ConnectionFactory
 from aiomq.transports.interfaces import interface_address
 
 __all__ = ["TcpTransport"]
-
-_IS_WINDOWS: Final = sys.platform == "win32"
 
 _Resolved = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -74,7 +71,7 @@ class TcpTransport:
                 return
         raise failure or OSError(errno.EADDRNOTAVAIL, f"{host!r} has no address")
 
-    async def _open_address(
+    async def _open_address(  # noqa: PLR0917  # private, and called once
         self,
         loop: asyncio.AbstractEventLoop,
         family: int,
@@ -126,7 +123,7 @@ def _listen(family: socket.AddressFamily, address: tuple[object, ...], options: 
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        if _IS_WINDOWS:
+        if sys.platform == "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -146,7 +143,7 @@ def _bind_source(sock: socket.socket, source: tuple[str, int], options: SocketOp
     host, _, zone = host.partition("%")
     for family, address in _local_addresses(host, zone, port, ipv6=options.ipv6):
         if family == sock.family:
-            if not _IS_WINDOWS:
+            if sys.platform != "win32":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
             return

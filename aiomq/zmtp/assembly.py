@@ -86,7 +86,7 @@ class Assembly:
     def _add_command(self, body: bytes) -> Subscription | None:
         command = parse_command(body)
         if command is None or type(command) is Subscription:
-            return command  # type: ignore[return-value]  # None or a Subscription
+            return command
         if len(self.commands) < MAX_COMMANDS:
             self.commands.append(command)
         return None

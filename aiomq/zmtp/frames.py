@@ -1,6 +1,6 @@
 """The frame codec of ZMTP 2.0 and 3.x: where the time of every message over a wire is spent (RFC 37, Framing).
 
-    frame = flags(1) size(1 or 8) body      flags: 1 MORE, 2 LONG, 4 COMMAND; other bits are ignored, as libzmq does
+A frame is `flags(1) size(1 or 8) body`. The flags are 1 MORE, 2 LONG, 4 COMMAND; others are ignored, as in libzmq.
 
 The decoder is fed chunks of bytes and gives whole messages; the encoder is given a queue of messages and gives
 buffers to write. Both work by the batch and, where a batch is uniform, with one call into C for all of it instead of
@@ -267,4 +267,3 @@ def _add_frame(body: bytes, flags: int, pieces: list[bytes], buffers: list[bytes
         buffers.append(body)
         pieces.clear()
     return size + 9
-

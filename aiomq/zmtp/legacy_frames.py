@@ -1,6 +1,6 @@
 """The frame codec of ZMTP 1.0 (RFC 13): length first, the flags inside what the length counts, no commands.
 
-    frame = length(1) flags(1) body     or     FF length(8) flags(1) body       length counts the flags octet
+frame = length(1) flags(1) body     or     FF length(8) flags(1) body       length counts the flags octet
 """
 
 from __future__ import annotations
