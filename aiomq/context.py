@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
+import sys
+import warnings
 import weakref
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, SupportsIndex
@@ -90,10 +93,13 @@ class Context(OptionAttributes):
         except BaseException:
             core.close()
             raise
-        for finished in [each for each in self._cores if each.finished]:
+        for finished in [each for each in tuple(self._cores) if each.finished]:
             self._cores.discard(finished)
         self._cores.add(core)
         core.finished_callbacks.append(lambda: self._cores.discard(core))
+        if self._terminated:  # by another thread, meanwhile
+            core.close()
+            raise ContextTerminated("this context was terminated: it makes no more sockets")
         return socket
 
     def _apply_defaults(self, core: SocketCore) -> None:
@@ -203,6 +209,11 @@ class Context(OptionAttributes):
     ) -> None:
         self.destroy()
 
+    def __del__(self) -> None:
+        if not getattr(self, "_terminated", True) and not sys.is_finalizing():
+            warnings.warn(f"unclosed context, made at {self._made_at}", ResourceWarning, source=self, stacklevel=2)
+            self.destroy()
+
     def __repr__(self) -> str:
         state = "terminated" if self._terminated else f"sockets={len(self._cores)}"
         return f"<aiomq.Context {state}, made at {self._made_at}>"
@@ -235,7 +246,8 @@ def _in_its_loop(core: SocketCore, step: Any) -> None:
     if here is core.loop:
         step()
     else:
-        core.loop.call_soon_threadsafe(step)
+        with contextlib.suppress(RuntimeError):  # its loop was closed since we looked
+            core.loop.call_soon_threadsafe(step)
 
 
 async def _wait_at_most(cores: tuple[SocketCore, ...], timeout: float) -> list[SocketCore]:

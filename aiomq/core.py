@@ -9,10 +9,12 @@ is closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import sys
 from _thread import get_ident
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,7 +22,8 @@ from aiomq.constants import Event, SocketType
 from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
 from aiomq.events import MonitorEvent
 from aiomq.flusher import Flusher
-from aiomq.gate import Gate
+from aiomq.gate import GRANT_MIN, Gate
+from aiomq.message import Item
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.table import PATTERNS
@@ -70,6 +73,9 @@ class Endpoint(Protocol):
     def queued(self) -> int:
         """Return what still waits to leave; 0 for nothing."""
 
+    def abandon(self) -> None:
+        """The loop does not run any more: give back what others may want, such as a name; may run in any thread."""
+
 
 class SocketCore:
     """See the module. All of it runs in one loop, except `close_threadsafe`."""
@@ -79,12 +85,15 @@ class SocketCore:
         self.made_at = made_at
         self.options: SocketOptions = default_options(socket_type)
         self.pattern: Pattern = PATTERNS[socket_type](self.options)
+        self.pattern.turned = self._turned
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
         self.loop: asyncio.AbstractEventLoop
         self.flusher: Flusher
         self.thread: int | None = None
         self.send_gate = Gate(self.pattern.can_send)
-        self.recv_gate = Gate(self.pattern.can_recv)
+        self.recv_gate = Gate(self.pattern.can_recv, self._offer_recv)
+        self.parts_in: deque[bytes] = deque()
+        """Frames of a message that `recv` has begun to give out."""
         self.endpoints: dict[object, Endpoint] = {}
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
@@ -137,7 +146,7 @@ class SocketCore:
         """Belong to this loop from now on, and begin what was waiting for one."""
         self.loop = loop
         self.thread = get_ident()
-        self.flusher = Flusher(loop)
+        self.flusher = Flusher(loop, self.send_gate.end_turn)
         waiting, self._waiting_for_loop = self._waiting_for_loop, []
         for endpoint in waiting:
             endpoint.start()
@@ -194,8 +203,10 @@ class SocketCore:
     def peer_attached(self, peer: CorePeer) -> None:
         """A link exists now."""
         if self.closed:
+            peer.end_with_socket()
             peer.leave(drop=True)
             return
+        self.revoke_grants()
         self.peers.add(peer)
         self.pattern.attach(peer)
         if peer.writable:
@@ -209,11 +220,13 @@ class SocketCore:
 
     def message_received(self, peer: CorePeer, count: int) -> None:
         """So many items were added to the peer's inbox."""
-        if peer.left and self.closed:
-            peer.inbox.clear()
+        if peer.left:  # closed or disconnected: what still arrives is for nobody
+            for _ in range(count):
+                peer.inbox.pop()
             return
-        self.pattern.peer_readable(peer)
         gate = self.recv_gate
+        gate.revoke()
+        self.pattern.peer_readable(peer)
         if gate.is_awaited and self.pattern.can_recv():
             gate.wake(count)
         if self.send_gate.is_awaited:
@@ -221,8 +234,50 @@ class SocketCore:
 
     def peer_writable(self, peer: CorePeer) -> None:
         """A full peer has room again."""
+        self.send_gate.revoke()
         self.pattern.peer_writable(peer)
         self._wake_senders()
+
+    def peer_corked(self, peer: CorePeer, append: Callable[[Item], None], room: int) -> None:
+        """Until the turn ends a peer only collects messages: if all go to it, they can go straight to its queue."""
+        gate = self.send_gate
+        count = min(room, gate.budget - 1)
+        if count >= GRANT_MIN and not gate.granted and self.pattern.straight_out() is peer:
+            gate.grant(append, count)
+
+    def peer_streams(
+        self, peer: CorePeer, append: Callable[[Item], None], room: int, used: Callable[[int], None]
+    ) -> bool:
+        """The same for an inproc peer whose reader has fallen behind; return whether there is a grant now."""
+        gate = self.send_gate
+        count = min(room, gate.budget - 1)
+        if count < GRANT_MIN or gate.granted or self.pattern.straight_out() is not peer:
+            return False
+        gate.grant(append, count, used)
+        self.loop.call_soon(gate.end_turn)
+        return True
+
+    def _offer_recv(self) -> None:
+        """If all messages come from one inbox, let them be taken straight out of it: as long as it is not low."""
+        peer = self.pattern.straight_in()
+        if peer is not None and not self.parts_in:
+            gate = self.recv_gate
+            count = min(len(peer.inbox) - peer.low_water - 1, gate.budget)
+            if count >= GRANT_MIN:
+                gate.grant(peer.inbox.popleft, count)
+                self.loop.call_soon(gate.end_turn)
+
+    def revoke_grants(self) -> None:
+        """Peers, subscriptions or queues are about to change."""
+        self.send_gate.revoke()
+        self.recv_gate.revoke()
+
+    def _turned(self) -> None:
+        """A REQ or REP did the one thing, and may be able to do the other now."""
+        self._wake_senders()
+        gate = self.recv_gate
+        if gate.is_awaited and self.pattern.can_recv():
+            gate.wake()
 
     def _wake_senders(self) -> None:
         gate = self.send_gate
@@ -235,11 +290,13 @@ class SocketCore:
 
     def peer_hiccup(self, peer: CorePeer) -> None:
         """A dialed peer lost its connection and will get another."""
+        self.revoke_grants()
         if not peer.left:
             self.pattern.hiccup(peer)
 
     def peer_detached(self, peer: CorePeer) -> None:
         """The link is gone for good."""
+        self.revoke_grants()
         self.peers.discard(peer)
         if not self.closed:
             self.pattern.detach(peer)
@@ -277,6 +334,7 @@ class SocketCore:
 
     def hwm_changed(self) -> None:
         """Apply changed high-water marks to the peers there are."""
+        self.revoke_grants()
         for peer in tuple(self.peers):
             peer.apply_hwm()
 
@@ -327,6 +385,11 @@ class SocketCore:
     def abandon(self) -> None:
         """Its loop does not run any more: nothing can be sent or closed properly."""
         self.closed = True
+        for endpoint in tuple(self.endpoints.values()):
+            endpoint.abandon()
+        for peer in tuple(self.peers):
+            with contextlib.suppress(RuntimeError):  # the other end may have waiters in the same dead loop
+                peer.end_with_socket()
         self._finish()
 
     def close_threadsafe(self, linger: int | None = None) -> None:
@@ -339,7 +402,10 @@ class SocketCore:
         elif get_ident() == self.thread:
             self.close(linger)
         else:
-            self.loop.call_soon_threadsafe(self.close, linger)
+            try:
+                self.loop.call_soon_threadsafe(self.close, linger)
+            except RuntimeError:  # it was closed since we looked
+                self.abandon()
 
 
 def call_site() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from aiomq.constants import Event
 from aiomq.core import Endpoint, SocketCore
 from aiomq.endpoint import InprocEndpoint, IpcEndpoint, TcpEndpoint, parse
 from aiomq.errors import ZMQBindError
@@ -34,6 +35,7 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
             return Listener(core, _ipc, target)
         return InprocListener(core, names, str(target))
     except OSError as error:
+        core.emit(Event.BIND_FAILED, address, error.errno or 0, error=error)
         text = error.strerror or str(error)
         raise ZMQBindError(f"cannot bind {address}: {text}", error.errno or errno.EINVAL) from error
 

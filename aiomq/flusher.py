@@ -7,6 +7,7 @@ held back and leaves in one batch when the turn is over, which keeps the cost of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 __all__ = ["Flushable", "Flusher"]
@@ -28,10 +29,11 @@ class Flushable(Protocol):
 class Flusher:
     """Collects the peers of one socket that got messages in this turn; one loop callback serves them all."""
 
-    __slots__ = ("_corked", "_loop")
+    __slots__ = ("_corked", "_loop", "_turn_ended")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn_ended: Callable[[], None]) -> None:
         self._loop = loop
+        self._turn_ended = turn_ended
         self._corked: list[Flushable] = []
 
     def touch(self, peer: Flushable) -> None:
@@ -52,6 +54,7 @@ class Flusher:
 
     def end_turn(self) -> None:
         """Write what was held back."""
+        self._turn_ended()
         corked, self._corked = self._corked, []
         for peer in corked:
             peer.uncork()

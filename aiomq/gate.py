@@ -1,5 +1,9 @@
 """One direction of a socket: who waits for it, who watches it, and when it must let the rest of the loop run.
 
+There are three ways for an operation. Granted: for the rest of this turn of the loop it is known that so many
+operations come down to one call on one queue, and that is all they do. Short: the pattern decides, and nothing waits.
+Long: checks, turns, timeouts, waiting. A grant ends with the turn, and whatever could make it wrong revokes it.
+
 Readiness itself is not kept here: it is a property of the socket's queues, asked for with `is_ready`, so it cannot be
 missed or go stale. A gate only keeps the tasks that found it false. Whoever changes the queues calls `wake`.
 """
@@ -10,14 +14,17 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiomq.errors import Again
 
-__all__ = ["BUDGET", "Gate", "turn"]
+__all__ = ["BUDGET", "GRANT_MIN", "Gate", "turn"]
 
 BUDGET: Final = 256
 """Operations that may finish without suspending before one gives the event loop a turn."""
+
+GRANT_MIN: Final = 8
+"""A grant for fewer operations than this would cost more than it saves."""
 
 T = TypeVar("T")
 
@@ -28,19 +35,42 @@ def turn() -> Generator[None, None, None]:
     yield
 
 
+def _nothing(*_: object) -> None:
+    raise RuntimeError("there is no grant")
+
+
 class Gate:
     """The waiters of one direction, served in the order they came.
 
     Attributes:
         budget: operations left before the loop gets a turn. Zero also while anybody waits, or when the socket is
             closed: so one test of it tells the short way from the long one.
+        granted: operations that may be done by calling `operation` and nothing else; each counts it down.
+        operation: a queue's `append` or `popleft`; anything while `granted` is 0.
+        offer: called when a new budget begins, to make a grant if one is possible.
     """
 
-    __slots__ = ("_closed", "_is_ready", "_watch", "budget", "waiters")
+    __slots__ = (
+        "_error",
+        "_is_ready",
+        "_size",
+        "_used",
+        "_watch",
+        "budget",
+        "granted",
+        "offer",
+        "operation",
+        "waiters",
+    )
 
-    def __init__(self, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, is_ready: Callable[[], bool], offer: Callable[[], None] | None = None) -> None:
         self._is_ready = is_ready
-        self._closed = False
+        self.granted = 0
+        self.operation: Callable[..., Any] = _nothing
+        self._size = 0
+        self._used: Callable[[int], None] | None = None
+        self.offer = offer
+        self._error: Exception | None = None
         self._watch: asyncio.Future[None] | None = None
         self.budget = 0
         self.waiters: deque[asyncio.Future[None]] = deque()
@@ -55,10 +85,38 @@ class Gate:
         await turn()
         self.refill()
 
+    def grant(self, operation: Callable[..., Any], count: int, used: Callable[[int], None] | None = None) -> None:
+        """Let `count` operations of this turn come down to a call of `operation`. The owner ends the turn.
+
+        When the grant is over `used` is told how many there were.
+        """
+        self.operation = operation
+        self.granted = self._size = count
+        self.budget -= count
+        self._used = used
+
+    def revoke(self) -> None:
+        """What a grant relied on may change: let operations go the short way again."""
+        if self._size:
+            used = self._size - self.granted
+            self.budget += self.granted
+            self.granted = self._size = 0
+            if self._used is not None:
+                self._used(used)
+
+    def end_turn(self) -> None:
+        """The turn that a grant was made in is over, and with it the budget."""
+        self.revoke()
+        if not self.waiters and self._error is None:
+            self.budget = BUDGET
+
     def refill(self) -> None:
         """Begin a new budget, unless operations must go the long way."""
-        if not self.waiters and not self._closed:
+        if not self.waiters and self._error is None:
+            self.revoke()
             self.budget = BUDGET
+            if self.offer is not None:
+                self.offer()
 
     def wake(self, count: int = 1) -> None:
         """Let up to `count` waiters try again, the longest waiting first, and tell everybody who watches."""
@@ -76,7 +134,8 @@ class Gate:
 
     def close(self, error: Exception) -> None:
         """End all waits with an error, tell everybody who watches, and let nothing go the short way again."""
-        self._closed = True
+        self._error = error
+        self.revoke()
         self.budget = 0
         for waiter in self.waiters:
             if not waiter.done():
@@ -100,6 +159,7 @@ class Gate:
         Raises:
             Again: `timeout_ms` (-1: never) went by first; its text is `late`.
         """
+        self.revoke()
         self.budget = 0
         waiter: asyncio.Future[None] = loop.create_future()
         self.waiters.append(waiter)
@@ -108,11 +168,15 @@ class Gate:
         try:
             while True:
                 await waiter
+                if self._error is not None:  # closed since the wake-up: what it was for is gone
+                    raise self._error
                 result = attempt()
                 if result is not None:
                     return result
                 waiter = self._renew(waiter, loop)
                 if deadline is not None and timer is not None:
+                    if loop.time() >= deadline:  # woken for nothing in every turn, the timer would not get at it
+                        raise Again(late)
                     timer.cancel()
                     timer = loop.call_at(deadline, self._expire, waiter, late)
         finally:
@@ -137,5 +201,5 @@ class Gate:
             waiter.exception()  # seen, also where a cancellation came first: asyncio logs those nobody looked at
         if not self.waiters:
             self.refill()
-        elif not self._closed and self._is_ready():
+        elif self._error is None and self._is_ready():
             self.wake()

@@ -10,11 +10,11 @@ import msgspec
 from msgspec.structs import fields
 
 from aiomq.constants import SocketOption, SocketType
+from aiomq.socket_types import PUBLISHERS
 
 __all__ = [
     "DEFAULTS",
     "INT_MAX",
-    "PUBLISHERS",
     "OptionKind",
     "OptionSpec",
     "OptionValue",
@@ -144,8 +144,6 @@ class OptionSpec(msgspec.Struct, frozen=True, kw_only=True):
         length = f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum}"
         return f"{length} {'bytes' if self.kind is OptionKind.BYTES else 'bytes of text'}"
 
-
-PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
 
 DEFAULTS: Final[Mapping[str, OptionValue]] = {field.name: field.default for field in fields(SocketOptions)}
 """What a new socket has, by field of `SocketOptions`."""

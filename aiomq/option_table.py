@@ -14,7 +14,6 @@ from aiomq.constants import SocketOption, SocketType
 from aiomq.option_spec import (
     DEFAULTS,
     INT_MAX,
-    PUBLISHERS,
     OptionKind,
     OptionSpec,
     number,
@@ -23,6 +22,7 @@ from aiomq.option_spec import (
     topic,
     type_switch,
 )
+from aiomq.socket_types import PUBLISHERS
 
 __all__ = ["OPTIONS"]
 

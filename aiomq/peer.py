@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from aiomq.flusher import Flusher
@@ -29,6 +30,7 @@ class PeerOwner(Protocol):
     """The socket, as its peers see it: the protocol one level above the connections'."""
 
     options: SocketOptions
+    accepts_subscriptions: bool
 
     def peer_attached(self, peer: StreamPeer) -> None:
         """A link exists now."""
@@ -38,6 +40,9 @@ class PeerOwner(Protocol):
 
     def peer_writable(self, peer: StreamPeer) -> None:
         """A full peer has room again."""
+
+    def peer_corked(self, peer: StreamPeer, append: Callable[[Item], None], room: int) -> None:
+        """Until the turn ends a peer only collects messages; it has room for so many, and for another one then."""
 
     def peer_full(self) -> None:
         """A peer has no more room: the loop should get a turn before the next message is sent."""
@@ -55,8 +60,8 @@ class Link(Protocol):
     def refill(self) -> None:
         """The inbox ran low: decode and read on."""
 
-    def end(self) -> None:
-        """The peer is closed: end the connection."""
+    def end(self, reason: str = "") -> None:
+        """The peer is closed: end the connection, and let monitors know why."""
 
 
 class StreamPeer:
@@ -108,6 +113,7 @@ class StreamPeer:
         outbox.append(message)
         if not self.corked:
             self.flusher.touch(self)
+            self.owner.peer_corked(self, outbox.append, self._limit - len(outbox) - 1)
         if len(outbox) < self._limit:
             return True
         return self._make_room()
@@ -201,13 +207,13 @@ class StreamPeer:
             if drop:
                 self.inbox_low()
 
-    def close(self) -> None:
-        """End this link for good."""
+    def close(self, reason: str = "", /) -> None:
+        """End this link for good; monitors are told the reason."""
         self.leave()
         link = self.link
         if link is not None:
             self.detach_link()
-            link.end()
+            link.end(reason)
 
     def end_with_socket(self) -> None:
         """Nothing: the listener or dialer ends its peers, after what they have to send."""

@@ -106,7 +106,7 @@ class Poller:
 
 
 def _events(flags: int) -> PollEvent:
-    known = _BOTH | PollEvent.POLLERR | PollEvent.POLLPRI
+    known = int(_BOTH | PollEvent.POLLERR | PollEvent.POLLPRI)
     if flags & ~known:
         raise ZMQError(errno.EINVAL, f"a poller takes POLLIN, POLLOUT, POLLERR and POLLPRI, not {flags}")
     return PollEvent(flags)
@@ -126,6 +126,8 @@ async def wait_ready(
         if descriptors:
             await asyncio.sleep(0)  # the selector reports what is ready already within one turn
             await asyncio.sleep(0)
+        elif timeout == 0:
+            await asyncio.sleep(0)  # nothing arrives without a turn of the loop, and who only looks may look for ever
         while True:
             ready: list[tuple[Pollable, PollEvent]] = [
                 (socket, now) for socket, events in sockets if (now := socket.ready_events() & events)
@@ -159,13 +161,20 @@ class _Descriptors:
         self._ready: dict[Pollable, PollEvent] = {}
         self._future: asyncio.Future[None] = loop.create_future()
         self._fds: list[tuple[int, PollEvent]] = []
-        for each, events in plain:
-            fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]
-            self._fds.append((fd, events))
-            if events & PollEvent.POLLIN:
-                loop.add_reader(fd, self._mark, each, PollEvent.POLLIN)
-            if events & PollEvent.POLLOUT:
-                loop.add_writer(fd, self._mark, each, PollEvent.POLLOUT)
+        try:
+            for each, events in plain:
+                self._watch(each, events)
+        except BaseException:
+            self.close()
+            raise
+
+    def _watch(self, each: Pollable, events: PollEvent) -> None:
+        fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]
+        if events & PollEvent.POLLIN:
+            self._loop.add_reader(fd, self._mark, each, PollEvent.POLLIN)
+        if events & PollEvent.POLLOUT:
+            self._loop.add_writer(fd, self._mark, each, PollEvent.POLLOUT)
+        self._fds.append((fd, events))
 
     def __bool__(self) -> bool:
         return bool(self._fds)

@@ -70,6 +70,10 @@ class Socket(SocketBase):
         Cancellation: the message is wholly queued or wholly not; while the call waits, it is not.
         """
         gate = self._send_gate
+        if gate.granted > 0 and not flags and type(data) is bytes and len(data) <= _SMALL:
+            gate.granted -= 1
+            gate.operation(data)
+            return
         if (
             gate.budget > 0
             and not flags
@@ -99,27 +103,39 @@ class Socket(SocketBase):
         if flags & ~(_DONTWAIT | _SNDMORE):
             raise ZMQError(errno.EINVAL, f"send takes the flags DONTWAIT and SNDMORE, not {flags}")
         if flags & _SNDMORE:
+            self._send_gate.revoke()
             self._parts_out.extend(frames)
             self._send_thread = None  # the next frame belongs to this message: it cannot go the short way
             return
         if self._parts_out:
-            frames = (*self._parts_out, *frames)
-        await self._send_message(message_of(frames), flags)
-        if self._parts_out:
-            self._parts_out.clear()
-        self._send_thread = core.thread
+            await self._send_with_parts(frames, flags)
+        else:
+            await self._send_message(message_of(frames), flags)
+        self._send_thread = None if self._parts_out else core.thread
+
+    async def _send_with_parts(self, frames: Frames, flags: int) -> None:
+        """Send the message that these frames end. If that fails, its parts stay, for them to be sent again."""
+        parts = tuple(self._parts_out)
+        self._parts_out.clear()  # what other tasks send while this one waits is no part of this message
+        try:
+            await self._send_message((*parts, *frames), flags)
+        except BaseException:
+            self._parts_out[:0] = parts
+            self._send_thread = None
+            raise
 
     async def _send_message(self, message: Message, flags: int) -> None:
         """Send a whole message by the long way: turns, timeouts, waiting."""
         core = self._core
         gate = self._send_gate
-        if gate.budget <= 0 and not gate.waiters:
+        gate.revoke()
+        timeout = 0 if flags & _DONTWAIT else core.options.sndtimeo
+        if gate.budget <= 0 and (timeout == 0 or not gate.waiters):
             await gate.take_turn()
             core.check_open()
         if not gate.waiters and self._try_send(message):
             self._charge(message)
             return
-        timeout = 0 if flags & _DONTWAIT else core.options.sndtimeo
         if timeout == 0:
             gate.budget -= 1
             raise Again(self._no_room)
@@ -152,6 +168,7 @@ class Socket(SocketBase):
         frames = _frames(msg_parts)
         core = self._core
         core.enter()
+        self._send_gate.revoke()
         if flags & _SNDMORE:
             self._parts_out.extend(frames)
             self._send_thread = None
@@ -180,7 +197,10 @@ class Socket(SocketBase):
         try_send = self._try_send
         for each in messages:
             message: Message = each if type(each) is bytes else _message(each)
-            if gate.budget > 0 and type(message) is bytes and len(message) <= _SMALL and try_send(message):
+            if gate.granted > 0 and type(message) is bytes and len(message) <= _SMALL:
+                gate.granted -= 1
+                gate.operation(message)
+            elif gate.budget > 0 and type(message) is bytes and len(message) <= _SMALL and try_send(message):
                 gate.budget -= 1
             else:
                 await self._send_message(message, 0)
@@ -201,6 +221,10 @@ class Socket(SocketBase):
         Cancellation: no message is lost: it is taken from its queue only when this call returns it.
         """
         gate = self._recv_gate
+        if gate.granted > 0 and not flags:
+            gate.granted -= 1
+            message = gate.operation()
+            return message if type(message) is bytes else self._first_of(message)
         if gate.budget > 0 and not flags and get_ident() == self._recv_thread:
             message = self._try_recv()
             if message is not None:
@@ -209,7 +233,10 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._next_part()
         message = await self._recv_message(flags)
-        return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]
+        if type(message) is bytes:
+            self._recv_thread = self._core.thread
+            return message
+        return self._first_of(message)  # type: ignore[arg-type]
 
     async def recv_multipart(self, flags: int = 0) -> list[bytes]:
         """Receive a whole message as the list of its frames (what is left of it, if `recv` took some).
@@ -217,6 +244,10 @@ class Socket(SocketBase):
         Raises and cancellation: as `recv`.
         """
         gate = self._recv_gate
+        if gate.granted > 0 and not flags:
+            gate.granted -= 1
+            message = gate.operation()
+            return [message] if type(message) is bytes else list(message)
         if gate.budget > 0 and not flags and get_ident() == self._recv_thread:
             message = self._try_recv()
             if message is not None:
@@ -225,6 +256,7 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._rest_of_parts()
         message = await self._recv_message(flags)
+        self._recv_thread = self._core.thread
         return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
 
     async def _recv_message(self, flags: int) -> Message:
@@ -233,23 +265,27 @@ class Socket(SocketBase):
         core.enter()
         if flags & ~_DONTWAIT:
             raise ZMQError(errno.EINVAL, f"recv takes the flag DONTWAIT, not {flags}")
-        self._recv_thread = core.thread
         gate = self._recv_gate
-        if gate.budget <= 0 and not gate.waiters:
+        gate.revoke()
+        timeout = 0 if flags & _DONTWAIT else core.options.rcvtimeo
+        if gate.budget <= 0 and (timeout == 0 or not gate.waiters):
             await gate.take_turn()
             core.check_open()
+            if gate.granted > 0:  # by the new turn: a message taken past the grant would be counted twice
+                gate.granted -= 1
+                return gate.operation()  # type: ignore[no-any-return]  # the inbox's popleft
         if not gate.waiters:
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
                 return message
-        timeout = 0 if flags & _DONTWAIT else core.options.rcvtimeo
         if timeout == 0:
             gate.budget -= 1
             raise Again(self._no_message)
         return await gate.wait_for(self._try_recv, core.loop, timeout, self._no_message)
 
     def _first_of(self, message: Frames) -> bytes:
+        self._recv_gate.revoke()
         self._parts_in.extend(message)
         self._recv_thread = None  # the next frame is there already: it must not come from a queue
         return self._parts_in.popleft()
@@ -292,6 +328,7 @@ class Socket(SocketBase):
 
     def _recv_message_nowait(self) -> Message:
         self._core.enter()
+        self._recv_gate.revoke()
         message = self._try_recv()
         if message is None:
             raise Again(self._no_message)
@@ -313,6 +350,7 @@ class Socket(SocketBase):
         messages = [await self.recv_multipart()]
         try_recv = self._try_recv
         gate = self._recv_gate
+        gate.revoke()
         if not gate.waiters:
             with contextlib.suppress(ZMQError):  # EFSM: a REQ or REP receives one message at a time
                 while len(messages) < max_messages:
@@ -397,6 +435,7 @@ class Socket(SocketBase):
     def ready_events(self) -> PollEvent:
         """Return what could be done now without waiting."""
         pattern = self._core.pattern
+        self._recv_gate.revoke()  # to look for a matching message may take those before it
         events = PollEvent(0)
         if self._parts_in or pattern.can_recv():
             events |= PollEvent.POLLIN

@@ -77,7 +77,7 @@ class SocketBase(OptionAttributes, StateAttributes):
         self._recv_gate = core.recv_gate
         # The thread whose sends and receives may go the short way: None while a message is in parts.
         self._send_thread = self._recv_thread = None
-        self._parts_in = deque()
+        self._parts_in = core.parts_in
         self._parts_out = []
         self._no_room = f"this {core.pattern.name} socket has no peer with room for a message now"
         self._no_message = f"this {core.pattern.name} socket has no message now"
@@ -151,10 +151,15 @@ class SocketBase(OptionAttributes, StateAttributes):
     def _remove(self, addr: str, what: str, wanted: Callable[[Endpoint], bool]) -> None:
         core = self._core
         core.enter_sync()
-        for each in tuple(core.endpoints.values()):
-            if wanted(each) and each.endpoint == addr and each not in core.leaving:
-                core.remove_endpoint(each)
-                return
+        found = [
+            each
+            for each in core.endpoints.values()
+            if wanted(each) and each.endpoint == addr and each not in core.leaving
+        ]
+        for each in found:  # all that were connected there, as libzmq has it
+            core.remove_endpoint(each)
+        if found:
+            return
         there = ", ".join(each.endpoint for each in core.endpoints.values() if wanted(each)) or "nothing"
         raise ZMQError(errno.ENOENT, f"{addr} is not {what} on this socket: {there} is")
 
@@ -203,11 +208,14 @@ class SocketBase(OptionAttributes, StateAttributes):
         checked_value = checked(spec, value, core.socket_type)
         if spec.option is SocketOption.SUBSCRIBE:
             core.enter_sync()
+            core.revoke_grants()
             core.pattern.subscribe(_topic(checked_value))
         elif spec.option is SocketOption.UNSUBSCRIBE:
             core.enter_sync()
+            core.revoke_grants()
             core.pattern.unsubscribe(_topic(checked_value))
         else:
+            core.revoke_grants()
             store(core.options, spec, checked_value)
             if spec.attribute in {"sndhwm", "rcvhwm"}:
                 core.hwm_changed()
@@ -229,7 +237,7 @@ class SocketBase(OptionAttributes, StateAttributes):
             SocketOption.TYPE: lambda: int(self._core.socket_type),
             SocketOption.RCVMORE: lambda: int(bool(self._parts_in)),
             SocketOption.EVENTS: self.ready_events,
-            SocketOption.LAST_ENDPOINT: lambda: self._core.last_endpoint.encode(),
+            SocketOption.LAST_ENDPOINT: self._core.last_endpoint.encode,
             SocketOption.MECHANISM: lambda: 0,
             SocketOption.THREAD_SAFE: lambda: 0,
             SocketOption.TOPICS_COUNT: lambda: self._core.pattern.topics_count,

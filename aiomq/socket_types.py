@@ -11,6 +11,7 @@ from aiomq.constants import SocketType
 __all__ = [
     "ANNOUNCES_ROUTING_ID",
     "COMPATIBLE",
+    "PUBLISHERS",
     "UNIQUE_CONNECT",
     "SocketType",
     "is_compatible",
@@ -58,6 +59,9 @@ COMPATIBLE: Final[Mapping[SocketType, frozenset[SocketType]]] = MappingProxyType
 
 ANNOUNCES_ROUTING_ID: Final = frozenset({_T.REQ, _T.DEALER, _T.ROUTER})
 """Types whose READY or INITIATE carries an Identity, be it empty (libzmq sends it for these alone)."""
+
+PUBLISHERS: Final = frozenset({_T.PUB, _T.XPUB})
+"""Types that filter for their peers, by the subscriptions that those send."""
 
 UNIQUE_CONNECT: Final = frozenset({_T.DEALER, _T.SUB, _T.PUB, _T.REQ})
 """Types for which a second connect to the same endpoint changes nothing; the others get a second peer."""

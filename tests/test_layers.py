@@ -28,7 +28,7 @@ LAYERS: Final = (
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "monitor", "poller", "proxy", "socket"}),
+    frozenset({"context", "core", "endpoints", "linger", "monitor", "poller", "proxy", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"}),
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 from collections import deque
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from aiomq.errors import ZMQError
@@ -19,6 +20,10 @@ from aiomq.message import Item, Message, Subscription
 from aiomq.options import SocketOptions
 
 __all__ = ["Pattern", "Peer"]
+
+
+def _nobody() -> None:
+    """Nobody waits for the other direction."""
 
 
 class Peer(Protocol):
@@ -51,8 +56,8 @@ class Peer(Protocol):
     def inbox_low(self) -> None:
         """The inbox ran down to `low_water`: give credit to the other side. May append to the inbox at once."""
 
-    def close(self) -> None:
-        """End this link for good. The socket will call `Pattern.detach` for it, at once or soon."""
+    def close(self, reason: str = "", /) -> None:
+        """End this link for good, and let monitors know why. `Pattern.detach` will be called for it, at once or soon."""
 
 
 class Pattern:
@@ -69,6 +74,8 @@ class Pattern:
 
     def __init__(self, options: SocketOptions) -> None:
         self.options = options
+        self.turned: Callable[[], None] = _nobody
+        """To be called when a send or receive let the other direction become possible (REQ, REP); set by the socket."""
 
     @property
     def topics_count(self) -> int:
@@ -108,6 +115,14 @@ class Pattern:
     def unsubscribe(self, topic: bytes) -> None:
         """Remove one count of a prefix from the subscriptions of a SUB socket."""
         raise ZMQError(errno.EINVAL, f"a {self.name} socket has no subscriptions: UNSUBSCRIBE is for SUB sockets")
+
+    def straight_out(self) -> Peer | None:
+        """Return the one peer that every message goes to as things stand, if its outbox may be filled directly."""
+        return None
+
+    def straight_in(self) -> Peer | None:
+        """Return the one peer that every message comes from as things stand, if its inbox may be popped directly."""
+        return None
 
     # -- called as things happen to peers ----------------------------------------------------------------------------
 

@@ -50,6 +50,14 @@ class DealerPattern(Pattern):
         self.try_recv = self._fair_queue.try_recv
         self.can_recv = self._fair_queue.can_recv
 
+    def straight_out(self) -> Peer | None:
+        """Return the only peer with room."""
+        return self._balancer.straight_out()
+
+    def straight_in(self) -> Peer | None:
+        """Return the only peer with unread messages."""
+        return self._fair_queue.straight_in()
+
     def attach(self, peer: Peer) -> None:
         """Give a new peer its share of the messages."""
         if self.options.probe_router:
@@ -168,7 +176,7 @@ class RouterPattern(Pattern):
         self._identified.add(peer)
         self._fair_queue.peer_readable(peer)
         if holder is not None:
-            holder.close()
+            holder.close("another peer announced the same routing id and took its place (ROUTER_HANDOVER)")
 
     def peer_readable(self, peer: Peer) -> None:
         """Read from a peer that sent something, if it takes part."""

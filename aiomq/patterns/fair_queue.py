@@ -52,6 +52,10 @@ class FairQueue:
         """Whether some peer has an unread message."""
         return self._front is not None
 
+    def straight_in(self) -> Peer | None:
+        """Return the only peer with unread messages; None if there are several, or none."""
+        return None if self._shared else self._front
+
     def peer_readable(self, peer: Peer) -> None:
         """A peer's inbox got more: the peer joins at the end of the ring, unless it is in the ring."""
         if not peer.in_fair_queue and peer.inbox:

@@ -57,6 +57,10 @@ class LoadBalancer:
         """Return the peer that the next message goes to, or None if none has room."""
         return self._front
 
+    def straight_out(self) -> Peer | None:
+        """Return the only peer with room; None if there are several, or none."""
+        return None if self._shared else self._front
+
     def attach(self, peer: Peer) -> None:
         """A peer exists now; it gets its turn as soon as it has room."""
         if peer.writable:

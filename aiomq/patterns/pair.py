@@ -50,12 +50,20 @@ class PairPattern(Pattern):
         """Whether the peer, or one before it, left something to read."""
         return bool(self._former) or (self._peer is not None and bool(self._peer.inbox))
 
+    def straight_out(self) -> Peer | None:
+        """Return the peer, if it has room."""
+        return self._peer if self.can_send() else None
+
+    def straight_in(self) -> Peer | None:
+        """Return the peer, once everything that former peers left is read."""
+        return None if self._former else self._peer
+
     def attach(self, peer: Peer) -> None:
         """Take the first peer; turn away any other as long as that one is there."""
         if self._peer is None:
             self._peer = peer
         else:
-            peer.close()
+            peer.close("this PAIR has a peer, and takes one only")
 
     def detach(self, peer: Peer) -> None:
         """Make room for the next peer; what this one left stays readable."""

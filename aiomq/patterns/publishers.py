@@ -106,7 +106,7 @@ class _Publisher(Pattern):
         else:
             peer.inbox.clear()
             self.detach(peer)
-            peer.close()
+            peer.close("it asked for more subscriptions than one peer may have")
 
     def _asked(self) -> SubscriptionTable:
         """Return the table that holds what peers asked for, which is what bounds them."""

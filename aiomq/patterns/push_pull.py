@@ -34,6 +34,10 @@ class PushPattern(Pattern):
         self.try_send = self._balancer.try_send
         self.can_send = self._balancer.can_send
 
+    def straight_out(self) -> Peer | None:
+        """Return the only peer with room."""
+        return self._balancer.straight_out()
+
     def attach(self, peer: Peer) -> None:
         """Give a new peer its share of the messages."""
         self._balancer.attach(peer)
@@ -67,6 +71,10 @@ class PullPattern(Pattern):
         self._fair_queue = FairQueue()
         self.try_recv = self._fair_queue.try_recv
         self.can_recv = self._fair_queue.can_recv
+
+    def straight_in(self) -> Peer | None:
+        """Return the only peer with unread messages."""
+        return self._fair_queue.straight_in()
 
     def peer_readable(self, peer: Peer) -> None:
         """Read from a peer that sent something."""

@@ -78,6 +78,7 @@ class ReqPattern(Pattern):
             return None
         reply = self._reply
         self._envelope = self._reply_peer = self._reply = None
+        self.turned()
         return reply
 
     def can_send(self) -> bool:
@@ -162,6 +163,7 @@ class RepPattern(Pattern):
             peer.put((*self._envelope, *frames_of(message)))
         self._replying = False
         self._origin = None
+        self.turned()
         return True
 
     def try_recv(self) -> Message | None:
@@ -177,6 +179,7 @@ class RepPattern(Pattern):
         request = self._request
         self._request = None
         self._replying = True
+        self.turned()
         return request
 
     def can_send(self) -> bool:

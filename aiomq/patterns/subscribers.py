@@ -104,6 +104,12 @@ class SubPattern(_Subscriber):
             return self._take()
         return self._next_match()
 
+    def straight_in(self) -> Peer | None:
+        """Return the only publisher with unread messages, if all of them match."""
+        if self._ready is None and self._topics.everything and not self.options.invert_matching:
+            return self._fair_queue.straight_in()
+        return None
+
     def can_recv(self) -> bool:
         """Whether a message that matches is there; those before it are dropped."""
         if self._ready is None:

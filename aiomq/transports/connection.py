@@ -173,6 +173,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the peer what had arrived, and tell the host."""
+        if self.lost:
+            return
         self.lost = True
         self._stop_timers()
         peer = self.peer
@@ -219,6 +221,7 @@ class Connection(asyncio.BufferedProtocol):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
             self._start_heartbeat()
         self.peer = self.host.connection_ready(self, info)
+        self._decoder.assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
         leftover = session.leftover()
         if session.injected:
             self._deliver(list(session.injected))
@@ -289,7 +292,7 @@ class Connection(asyncio.BufferedProtocol):
     def _deliver_rest(self) -> None:
         """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds."""
         decoder = self._decoder
-        if decoder is not None and not decoder.starved and self._error is None:
+        if decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError):
             try:
                 items = decoder.take(UNLIMITED)
             except ZmtpError:
@@ -347,8 +350,10 @@ class Connection(asyncio.BufferedProtocol):
             self._send_handshake()
         self.end()
 
-    def end(self) -> None:
+    def end(self, reason: str = "") -> None:
         """Close at once; what the transport holds already may still leave, for a moment."""
+        if reason and self._error is None:
+            self._error = ConnectionAbortedError(reason)
         self.finish(CLOSE_GRACE, drop=True)
 
     def finish(self, linger: float | None, *, drop: bool = False) -> None:

@@ -99,7 +99,8 @@ class Dialer(Generic[TargetT_contra]):
         self._dialing.add_done_callback(self._attempt_done)
 
     def _attempt_done(self, task: asyncio.Task[None]) -> None:
-        self._dialing = None
+        if self._dialing is task:
+            self._dialing = None
         if not task.cancelled() and task.exception() is not None:
             self._give_up()
             task.get_loop().call_exception_handler(
@@ -122,7 +123,10 @@ class Dialer(Generic[TargetT_contra]):
                 async with asyncio.timeout(options.connect_timeout / 1000 or None):
                     await self._transport.open(owner.loop, self._target, options, self._make_connection)
             except OSError as error:  # a TimeoutError is one
-                owner.emit(Event.CLOSED, self.endpoint, error=error)
+                if self._connection is not None:  # made in the moment the time was over, and not handed on
+                    self._connection.connection_lost(error)
+                    return
+                owner.emit(Event.CLOSED, self.endpoint, -1, error=error)
                 if options.reconnect_ivl <= 0:
                     owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
                     return
@@ -227,7 +231,7 @@ class Dialer(Generic[TargetT_contra]):
         """End now: no further attempt, no peer, no connection."""
         self._closed = self._ended = True
         self._cancel_kill_timer()
-        if self._dialing is not None:
+        if self._dialing is not None and self._connection is None:  # else it is just about to be done
             self._dialing.cancel()
         if self._connection is not None:
             self._connection.finish(0)
@@ -243,6 +247,9 @@ class Dialer(Generic[TargetT_contra]):
     def _maybe_end(self) -> None:
         if self._ended and self._connection is None and self._dialing is None:
             self._owner.endpoint_closed(self)
+
+    def abandon(self) -> None:
+        """The loop does not run any more: a dialer has nothing that others may want."""
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""

@@ -18,6 +18,9 @@ from aiomq.peer import UNLIMITED, low_water_mark
 
 __all__ = ["InprocOwner", "InprocPeer", "link_peers"]
 
+_STREAM_MASK = 15
+"""At every so many unread messages (and one) a writer asks for a grant."""
+
 
 class InprocOwner(Protocol):
     """The socket, as its inproc peers see it."""
@@ -37,6 +40,14 @@ class InprocOwner(Protocol):
 
     def peer_writable(self, peer: InprocPeer) -> None:
         """A full peer has room again."""
+
+    def peer_streams(
+        self, peer: InprocPeer, append: Callable[[Item], None], room: int, used: Callable[[int], None]
+    ) -> bool:
+        """A peer's reader has fallen behind and there is room: messages may go straight to it in this turn."""
+
+    def revoke_grants(self) -> None:
+        """What grants rely on is about to change."""
 
     def peer_full(self) -> None:
         """A peer has no more room: the loop should get a turn before the next message is sent."""
@@ -66,6 +77,7 @@ class InprocPeer:
         "_reported",
         "_safe",
         "_signalled",
+        "_streaming",
         "_written",
         "address",
         "endpoint",
@@ -93,6 +105,7 @@ class InprocPeer:
         self._pipe: deque[Item] = deque()
         """What waits for the name to be bound, or for the other loop to fetch it."""
         self._signalled = False
+        self._streaming = False
         self._written = 0
         self._reported = 0
         """Of what this end wrote: how much the reader said it has read. (Far links only.)"""
@@ -113,13 +126,31 @@ class InprocPeer:
         near = self._near
         if near is None:
             return self._put_away(message)
+        if self._streaming:
+            self.owner.revoke_grants()
         inbox = near.inbox
         inbox.append(message)
         self._written += 1
         count = len(inbox)
         if count == 1:
             near.owner.message_received(near, 1)
+        elif not count & _STREAM_MASK:
+            self._stream(near, count)
         return count < self._safe or self._has_room()
+
+    def _stream(self, near: InprocPeer, count: int) -> None:
+        """The reader has fallen behind, and knows that there is something: let what follows go straight to it.
+
+        As long as its inbox does not run empty it needs no word of each message; when it does, the grant ends.
+        """
+        if not self._streaming and near.in_fair_queue:
+            room = self._safe - count - 1
+            self._streaming = self.owner.peer_streams(self, near.inbox.append, room, self._streamed)
+
+    def _streamed(self, count: int) -> None:
+        """The grant is over, after so many messages."""
+        self._streaming = False
+        self._written += count
 
     def _has_room(self) -> bool:
         """Compare exactly, as libzmq does: the reader gives credit only at every `_low` messages."""
@@ -168,6 +199,8 @@ class InprocPeer:
         """The inbox ran down to `low_water`: give credit to the other side."""
         near, far = self._near, self._far
         if near is not None:
+            if near._streaming:
+                near.owner.revoke_grants()
             if not near.writable and not near.left:
                 self.low_water = 0
                 near.become_writable()
@@ -254,7 +287,7 @@ class InprocPeer:
                 self.inbox.clear()
             self.owner.peer_detached(self)
 
-    def close(self) -> None:
+    def close(self, reason: str = "", /) -> None:
         """End the link at once, for both sides. What the other side has not read yet stays readable there."""
         self.leave()
         near, far = self._near, self._far

@@ -85,6 +85,10 @@ class InprocListener:
         self._names.release(self.endpoint, self)
         self.owner.endpoint_closed(self)
 
+    def abandon(self) -> None:
+        """The loop does not run any more: give the name back."""
+        self._names.release(self.endpoint, self)
+
     def queued(self) -> int:
         """Nothing ever waits here."""
         return 0
@@ -121,6 +125,11 @@ class InprocDialer:
             self._peer.inbox.clear()
             self._peer.close()
         self.owner.endpoint_closed(self)
+
+    def abandon(self) -> None:
+        """The loop does not run any more: do not wait for the name."""
+        if self._peer is not None:
+            self._names.forget(self._peer)
 
     def queued(self) -> int:
         """Nothing here keeps a socket from closing: an inproc link has no linger."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from copy import copy
 from typing import Final, Generic
@@ -79,7 +80,8 @@ class Listener(Generic[TargetT_contra]):
         if self._closed:
             connection.transport.abort()
         elif self._handshakes > MAX_HANDSHAKES:
-            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, address=connection.address)
+            error = OSError(errno.EMFILE, f"{MAX_HANDSHAKES} connections are in their handshake: no more are accepted")
+            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, errno.EMFILE, address=connection.address, error=error)
             connection.transport.abort()
         else:
             self.emit(Event.ACCEPTED, connection, connection.fd)
@@ -146,6 +148,13 @@ class Listener(Generic[TargetT_contra]):
             self._sock = None
             self._transport.release(self.endpoint)
 
+    def abandon(self) -> None:
+        """The loop does not run any more: free the address."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+            self._transport.release(self.endpoint)
+
     def _maybe_end(self) -> None:
         if self._closed and not self._ended and self._sock is None and not self._connections:
             self._ended = True
@@ -155,7 +164,7 @@ class Listener(Generic[TargetT_contra]):
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
         return sum(
             connection.unsent_bytes() + len(connection.peer.outbox)
-            for connection in self._connections
+            for connection in tuple(self._connections)  # asked for by `term`, also from another thread
             if connection.peer is not None
         )
 

@@ -37,9 +37,9 @@ class TcpTransport:
         raise failure or OSError(errno.ENODEV, f"no interface or address is called {endpoint.host!r}")
 
     def bound_endpoint(self, sock: socket.socket, endpoint: TcpEndpoint) -> str:
-        """Return the numeric address and the port, as the system gives them."""
-        host, port, *_ = sock.getsockname()
-        return format_tcp(host, port)
+        """Return the numeric address, with its zone if it has one, and the port, as the system gives them."""
+        host, port = socket.getnameinfo(sock.getsockname(), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        return format_tcp(host, int(port))
 
     async def serve(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
@@ -86,6 +86,9 @@ class TcpTransport:
             _set_options(sock, options)
             if endpoint.source is not None:
                 _bind_source(sock, endpoint.source, options)
+            if endpoint.zone and type(loop).__module__.startswith("uvloop"):
+                # It looks the address up again, by host and port alone: the scope must be in the host.
+                address = (f"{endpoint.host}%{endpoint.zone}", endpoint.port)
             await loop.sock_connect(sock, address)
             if sock.getsockname() == sock.getpeername():
                 # A free port of our own host, connected from itself: nobody else is there.

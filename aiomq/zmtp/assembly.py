@@ -46,7 +46,17 @@ def _borrow(size: int) -> bytearray:
 class Assembly:
     """Puts frames together to messages and splits off commands."""
 
-    __slots__ = ("_buffer", "_filled", "_flags", "_max_frame_size", "_size", "commands", "parts", "room")
+    __slots__ = (
+        "_buffer",
+        "_filled",
+        "_flags",
+        "_max_frame_size",
+        "_size",
+        "commands",
+        "keeps_subscriptions",
+        "parts",
+        "room",
+    )
 
     def __init__(self, max_frame_size: int) -> None:
         self._max_frame_size = max_frame_size
@@ -54,6 +64,8 @@ class Assembly:
         """The frames so far of a message whose last one is still to come."""
         self.commands: list[Command] = []
         """PING and PONG commands since the owner last looked."""
+        self.keeps_subscriptions = True
+        """Whether SUBSCRIBE and CANCEL come out as subscriptions; otherwise they are ignored."""
         self.room: memoryview | None = None
         """Where the next bytes of a large frame go; None while there is no large frame on its way."""
         self._buffer = bytearray()
@@ -85,8 +97,10 @@ class Assembly:
 
     def _add_command(self, body: bytes) -> Subscription | None:
         command = parse_command(body)
-        if command is None or type(command) is Subscription:
-            return command
+        if command is None:
+            return None
+        if type(command) is Subscription:
+            return command if self.keeps_subscriptions else None
         if len(self.commands) < MAX_COMMANDS:
             self.commands.append(command)
         return None

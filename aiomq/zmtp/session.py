@@ -19,7 +19,7 @@ from typing import Final
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Subscription
-from aiomq.socket_types import type_named
+from aiomq.socket_types import PUBLISHERS, type_named
 from aiomq.zmtp import handshake_frames as frames
 from aiomq.zmtp.commands import MAX_PROPERTIES, encode_error, encode_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
@@ -387,7 +387,7 @@ class Session:
         """Keep what the greeting decides."""
         version, self.framing, self.subscription_commands = negotiate(revision, minor)
         self._info = PeerInfo(version=version, revision0=revision == 0, socket_type=socket_type, metadata={})
-        if revision is None and self._config.socket_type in {SocketType.PUB, SocketType.XPUB}:
+        if revision is None and self._config.socket_type in PUBLISHERS:
             # A subscriber of ZMTP 1.0 filters at its own end and never says what it wants: it gets everything.
             self.injected = (Subscription(b"", subscribe=True),)
 

@@ -85,7 +85,7 @@ class FakePeer:
         for _ in range(min(self.refill, len(self.backlog))):
             self.inbox.append(self.backlog.popleft())
 
-    def close(self) -> None:
+    def close(self, reason: str = "", /) -> None:
         self.closed = True
         self.writable = False
         if self.detach_on_close and self.pattern is not None:

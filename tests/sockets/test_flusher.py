@@ -1,0 +1,96 @@
+"""`Flusher`: the first message of a turn leaves at once, the rest of the turn in one batch."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiomq.flusher import Flusher
+
+
+class Peer:
+    """Writes down what it is told."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name = name
+        self.log = log
+        self.corked = False
+
+    def flush(self) -> None:
+        self.log.append(f"flush {self.name}")
+
+    def uncork(self) -> None:
+        self.corked = False
+        self.log.append(f"uncork {self.name}")
+
+
+def make(log: list[str]) -> Flusher:
+    return Flusher(asyncio.get_running_loop(), lambda: log.append("turn ended"))
+
+
+async def test_touch_writes_the_first_of_a_turn_at_once_and_corks_it() -> None:
+    log: list[str] = []
+    peer = Peer("A", log)
+
+    make(log).touch(peer)
+
+    assert log == ["flush A"]
+    assert peer.corked
+    await asyncio.sleep(0)
+    assert log == ["flush A", "turn ended", "uncork A"]
+    assert not peer.corked
+
+
+async def test_touch_of_a_second_peer_in_a_turn_waits_for_its_end() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    for name in "ABC":
+        flusher.touch(Peer(name, log))
+
+    assert log == ["flush A"]
+    await asyncio.sleep(0)
+
+    assert log == ["flush A", "turn ended", "uncork A", "uncork B", "uncork C"]
+
+
+async def test_touch_in_the_next_turn_is_a_first_one_again() -> None:
+    log: list[str] = []
+    flusher, peer = make(log), Peer("A", log)
+    flusher.touch(peer)
+    await asyncio.sleep(0)
+    log.clear()
+
+    flusher.touch(peer)
+
+    assert log == ["flush A"]
+    await asyncio.sleep(0)
+
+
+async def test_flush_writes_all_without_ending_the_turn() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    for name in "AB":
+        flusher.touch(Peer(name, log))
+    log.clear()
+
+    flusher.flush()
+
+    assert log == ["flush A", "flush B"]
+    await asyncio.sleep(0)
+    assert log[2:] == ["turn ended", "uncork A", "uncork B"]
+
+
+async def test_end_turn_serves_a_peer_that_is_touched_meanwhile_in_the_next_turn() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    late = Peer("late", log)
+
+    class Touching(Peer):
+        def uncork(self) -> None:
+            super().uncork()
+            flusher.touch(late)
+
+    flusher.touch(Touching("A", log))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert log == ["flush A", "turn ended", "uncork A", "flush late", "turn ended", "uncork late"]
