@@ -175,7 +175,7 @@ class Context(OptionAttributes):
             left = await _wait_at_most(cores, timeout)
         for core in left:
             log.warning(
-                "%s socket made at %s: dropped what it could not send (%s)",
+                "%s socket made at %s: dropped what it could not send (%s); set LINGER to wait for less or more",
                 core.socket_type.name,
                 core.made_at,
                 ", ".join(str(endpoint) for endpoint in core.endpoints.values()),

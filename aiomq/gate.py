@@ -81,9 +81,15 @@ class Gate:
         return bool(self.waiters) or self._watch is not None
 
     async def take_turn(self) -> None:
-        """Give the loop a turn and begin a new budget. Cancellation: nothing has happened yet."""
-        await turn()
-        self.refill()
+        """Give the loop a turn and begin a new budget.
+
+        Cancellation: nothing has happened yet but the turn, so that a call that is tried again has its budget: else one
+        whose time is always over at its first turn would never get further.
+        """
+        try:
+            await turn()
+        finally:
+            self.refill()
 
     def grant(self, operation: Callable[..., Any], count: int, used: Callable[[int], None] | None = None) -> None:
         """Let `count` operations of this turn come down to a call of `operation`. The owner ends the turn.

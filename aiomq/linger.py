@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection
+from typing import Final
 
 from aiomq.core import SocketCore
 
 __all__ = ["wait_finished"]
+
+_SLACK: Final = 1.0
+"""Seconds between the end of a LINGER and the end of the wait for it."""
 
 
 async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[SocketCore]:
@@ -16,7 +20,8 @@ async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[Soc
 
     Args:
         cores: the sockets, of this loop or of others; each is bounded by its own LINGER as well.
-        grace: seconds after which sockets whose queues did not change are waited for no longer.
+        grace: seconds after which sockets whose queues did not change are waited for no longer; a socket with a
+            longer LINGER has that time.
 
     Returns:
         Those that were given up.
@@ -37,7 +42,7 @@ async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[Soc
             before = [core.queued() for core in waiting]
             changed.clear()
             try:
-                async with asyncio.timeout(grace):
+                async with asyncio.timeout(max(grace, *(_patience(core) for core in waiting))):
                     await changed.wait()
             except TimeoutError:
                 if before == [core.queued() for core in waiting]:
@@ -46,3 +51,9 @@ async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[Soc
     finally:
         for core in cores:
             core.finished_callbacks.remove(tell)
+
+
+def _patience(core: SocketCore) -> float:
+    """Return the seconds that a socket must get: its LINGER, at whose end it drops by itself what it holds."""
+    seconds = core.linger_seconds
+    return 0 if seconds is None else seconds + _SLACK

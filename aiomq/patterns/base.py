@@ -57,7 +57,7 @@ class Peer(Protocol):
         """The inbox ran down to `low_water`: give credit to the other side. May append to the inbox at once."""
 
     def close(self, reason: str = "", /) -> None:
-        """End this link for good, and let monitors know why. `Pattern.detach` will be called for it, at once or soon."""
+        """End this link for good, and tell monitors why. `Pattern.detach` will be called for it, at once or soon."""
 
 
 class Pattern:

@@ -15,6 +15,7 @@ from aiomq.constants import Event
 from aiomq.message import Item
 from aiomq.options import SocketOptions
 from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
+from aiomq.transports.allocator import keep_freed_blocks
 from aiomq.transports.heartbeat import Heartbeat
 from aiomq.zmtp.commands import Ping, encode_ping, encode_pong
 from aiomq.zmtp.errors import ZmtpError
@@ -41,6 +42,7 @@ def _scratch_for(loop: asyncio.AbstractEventLoop) -> memoryview:
     proactor = getattr(asyncio, "ProactorEventLoop", None)
     if proactor is not None and isinstance(loop, proactor):
         return memoryview(bytearray(64 * 1024))
+    keep_freed_blocks()
     scratch: memoryview | None = getattr(_shared, "scratch", None)
     if scratch is None:
         scratch = _shared.scratch = memoryview(bytearray(SCRATCH_BYTES))

@@ -68,6 +68,8 @@ class Dialer(Generic[TargetT_contra]):
         self._routing_id = routing_id
         self._backoff = Backoff(self._options)
         self._connection: Connection | None = None
+        self._awaited: Connection | None = None
+        """What the attempt that goes on is about to make."""
         self._dialing: asyncio.Task[None] | None = None
         self._identified = False
         self._closed = False
@@ -101,6 +103,10 @@ class Dialer(Generic[TargetT_contra]):
     def _attempt_done(self, task: asyncio.Task[None]) -> None:
         if self._dialing is task:
             self._dialing = None
+        if task.cancelled():
+            self._awaited = None
+            if self._connection is not None:  # made, and closed again: not every loop tells it so
+                self._connection.connection_lost(None)
         if not task.cancelled() and task.exception() is not None:
             self._give_up()
             task.get_loop().call_exception_handler(
@@ -126,6 +132,7 @@ class Dialer(Generic[TargetT_contra]):
                 if self._connection is not None:  # made in the moment the time was over, and not handed on
                     self._connection.connection_lost(error)
                     return
+                self._awaited = None
                 owner.emit(Event.CLOSED, self.endpoint, -1, error=error)
                 if options.reconnect_ivl <= 0:
                     owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
@@ -134,7 +141,8 @@ class Dialer(Generic[TargetT_contra]):
                 return
 
     def _make_connection(self) -> Connection:
-        return Connection(self, self._owner.loop, self._options)
+        self._awaited = Connection(self, self._owner.loop, self._options)
+        return self._awaited
 
     # -- called by connections ---------------------------------------------------------------------------------------
 
@@ -144,6 +152,9 @@ class Dialer(Generic[TargetT_contra]):
 
     def connection_made(self, connection: Connection) -> None:
         """The stream is connected."""
+        if connection is not self._awaited:  # its attempt was given up in this very turn
+            connection.transport.abort()
+            return
         self._connection = connection
         self._backoff.reset()
         self.emit(Event.CONNECTED, connection, connection.fd)
@@ -169,13 +180,16 @@ class Dialer(Generic[TargetT_contra]):
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:
         """Connect again, unless it was closed on purpose or the two sides can't talk to each other."""
+        if connection is not self._connection:
+            return
         self._connection = None
+        is_last = _is_fatal(error) or self._options.reconnect_ivl <= 0
         if self._closed:
-            if self._ended or not self._pending() or _is_fatal(error):
+            if self._ended or not self._pending() or is_last:
                 self._give_up()
             else:
                 self._retry()
-        elif _is_fatal(error) or self._options.reconnect_ivl <= 0 or self._peer_closed():
+        elif is_last or self._peer_closed():
             self._give_up()
         else:
             self._retry()

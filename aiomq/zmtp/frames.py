@@ -9,9 +9,10 @@ a few for each message. Nothing here waits, logs, or knows where the bytes come 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from struct import Struct
 from typing import Final
 
@@ -37,8 +38,23 @@ BATCH_MESSAGES: Final = 4096
 _LONG_HEADER: Final = Struct(">BQ")
 _SIZE: Final = Struct(">Q")
 
+
+class _Headers(dict[int, bytes]):
+    """The header of a message of one frame, by the frame's size; long ones are made, and kept, as they are needed."""
+
+    def __missing__(self, size: int) -> bytes:
+        header = _LONG_HEADER.pack(LONG, size)
+        if len(self) < _HEADERS_KEPT:
+            self[size] = header
+        return header
+
+
+_HEADERS_KEPT: Final = 4096
+
 _SHORT_LAST: Final = tuple(bytes((0, size)) for size in range(256))
 _SHORT_MORE: Final = tuple(bytes((MORE, size)) for size in range(256))
+
+_last_headers: Final = _Headers(enumerate(_SHORT_LAST))
 
 _STREAK: Final = 4
 """So many frames of one size in a row let the decoder look for a longer run."""
@@ -99,15 +115,39 @@ class FrameDecoder:
             ZmtpError: a frame is over the size limit, or the peer broke the protocol in another way.
         """
         items: list[Item] = []
-        data = self._data
         position = self._position
-        end = len(data)
-        assembly = self._assembly
-        # Messages of one short frame are cut here; any other frame ends this loop for one round.
-        plain = type(data) is bytes and not assembly.parts
-        size = streak = 0
+        end = len(self._data)
         while len(items) < limit:
-            if plain and position + 2 <= end and data[position] == 0:
+            if type(self._data) is bytes and not self._assembly.parts:
+                position = self._take_plain(position, limit, items)
+                if len(items) >= limit:
+                    break
+            try:
+                following = self._take_frame(position, end, items)
+            except ZmtpError:
+                if not items:
+                    raise
+                self._position = position  # what came before the offence is whole; the next call raises
+                return items
+            if following < 0:
+                self._keep_tail(-following - 1)
+                return items
+            position = following
+        if position < end:
+            self._position = position
+        else:
+            self._keep_tail(position)
+        return items
+
+    def _take_plain(self, position: int, limit: int, items: list[Item]) -> int:
+        """Take whole messages of one frame, as long as there is nothing else; return where that ended."""
+        data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
+        end = len(data)
+        size = streak = 0
+        append = items.append
+        while position + 2 <= end and len(items) < limit:
+            flags = data[position]
+            if flags == 0:
                 last = size
                 size = data[position + 1]
                 start = position + 2
@@ -121,29 +161,41 @@ class FrameDecoder:
                         position += count * (size + 2)
                         streak = 0 if count else _NO_RUN
                         continue
-                items.append(data[start:stop])  # type: ignore[arg-type]  # plain: data is bytes
+                append(data[start:stop])
                 position = stop
-                continue
-            following = self._take_frame(position, end, items)
-            if following < 0:
-                position = -following - 1
+            elif flags == LONG:
+                following = self._take_long(position, limit, items)
+                if following == position:
+                    break
+                position = following
+            else:
                 break
-            position = following
-            plain = type(data) is bytes and not assembly.parts
-        else:
-            if position < end:
-                self._position = position
-                return items
-        self._keep_tail(position)
-        return items
+        return position
+
+    def _take_long(self, position: int, limit: int, items: list[Item]) -> int:
+        """Take the messages of one long frame and of one size that start here; return where that ended."""
+        data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
+        header = data[position : position + 9]
+        if len(header) < 9:
+            return position
+        size: int = _SIZE.unpack_from(header, 1)[0]
+        self._assembly.check_size(size)
+        append = items.append
+        stop = position + 9 + size
+        end = len(data)
+        while stop <= end and len(items) < limit and data.startswith(header, position):
+            append(data[position + 9 : stop])
+            position = stop
+            stop += 9 + size
+        return position
 
     def _take_run(self, position: int, size: int, limit: int, items: list[Item]) -> int:
         """Take the run of short frames of one size that starts here, all at once; return how many there were."""
-        data = self._data
+        data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
         stride = size + 2
         stop = position + min((len(data) - position) // stride, limit) * stride
-        flags: bytes = data[position:stop:stride]  # type: ignore[assignment]  # only called while data is bytes
-        sizes: bytes = data[position + 1 : stop : stride]  # type: ignore[assignment]
+        flags = data[position:stop:stride]
+        sizes = data[position + 1 : stop : stride]
         count = min(len(flags) - len(flags.lstrip(b"\0")), len(sizes) - len(sizes.lstrip(bytes((size,)))))
         if count > _STREAK:
             run = memoryview(data)[position : position + count * stride]
@@ -208,9 +260,12 @@ class FrameEncoder:
         batch = queue if count == len(queue) else list(islice(queue, count))
         if set(map(type, batch)) == {bytes}:
             sizes = list(map(len, batch))  # type: ignore[arg-type]  # all of them are bytes
-            if max(sizes) < 256:
+            if max(sizes) < LARGE_FRAME:
+                if sum(sizes) > BATCH_BYTES:
+                    count = bisect_left(list(accumulate(sizes)), BATCH_BYTES) + 1
+                    batch, sizes = list(islice(queue, count)), sizes[:count]
                 pieces: list[bytes] = [b""] * (2 * count)
-                pieces[::2] = map(_SHORT_LAST.__getitem__, sizes)
+                pieces[::2] = map(_last_headers.__getitem__, sizes)
                 pieces[1::2] = batch  # type: ignore[assignment]  # as above
                 return [b"".join(pieces)], count
         return self._encode_mixed(batch)

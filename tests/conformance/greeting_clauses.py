@@ -26,6 +26,7 @@ from tests.conformance.scripted_peer import (
     meet,
     metadata,
     names_of,
+    peers_of,
     ready,
     receive,
     signature,
@@ -301,7 +302,7 @@ async def illegal_types_are_refused(context: aiomq.Context, dialect: Dialect, ou
                 await peer.hears(command(b"ERROR", b"\x18incompatible-socket-type"))
                 await peer.hears_end()
             peer.close()
-        await until(lambda: "peers=0" in repr(socket))
+        await until(lambda: peers_of(socket) == 0)
         await first.hears(SIGNATURE)
 
 

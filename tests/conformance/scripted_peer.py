@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket as sockets
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -357,8 +358,27 @@ async def talk(
     async with meet(socket, role, piece=piece) as peer:
         our_id = socket.routing_id
         await peer.follow(dialect.handshake(socket.socket_type, theirs, our_id=our_id, their_id=their_id))
-        await until(lambda: "peers=0" not in repr(socket))
+        await until(lambda: peers_of(socket) > 0)
         yield peer
+
+
+async def join(
+    socket: aiomq.Socket, dialect: Dialect, theirs: aiomq.SocketType, *, their_id: bytes = b""
+) -> ScriptedPeer:
+    """Return one more peer of a bound socket, with the handshake done. The test closes it."""
+    before = peers_of(socket)
+    peer = await dial(socket)
+    our_id = socket.routing_id
+    await peer.follow(dialect.handshake(socket.socket_type, theirs, our_id=our_id, their_id=their_id))
+    await until(lambda: peers_of(socket) > before)
+    return peer
+
+
+def peers_of(socket: aiomq.Socket) -> int:
+    """Return how many peers a socket has."""
+    found = re.search(r"peers=(\d+)", repr(socket))
+    assert found is not None
+    return int(found[1])
 
 
 async def wait_for(monitor: aiomq.Monitor, event: aiomq.Event) -> list[aiomq.MonitorEvent]:

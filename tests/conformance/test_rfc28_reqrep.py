@@ -1,18 +1,15 @@
-"""RFC 28, REQREP: each clause on REQ, REP, DEALER and ROUTER, over the wire or with the pattern by itself."""
+"""RFC 28, REQREP: each clause on REQ and REP, over the wire or with the pattern by itself."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 
 import pytest
 
 import aiomq
 from aiomq.options import SocketOptions
-from aiomq.patterns.dealer_router import DealerPattern, RouterPattern
 from aiomq.patterns.req_rep import RepPattern, ReqPattern
-from tests.conformance import queue_clauses as queues
-from tests.conformance.scripted_peer import V31, dial, receive, talk, turns, until
+from tests.conformance.scripted_peer import V31, dial, receive, talk, turns
 from tests.patterns.fake_peer import FakePeer
 
 
@@ -26,19 +23,9 @@ def rep() -> RepPattern:
     return RepPattern(SocketOptions())
 
 
-@pytest.fixture
-def dealer() -> DealerPattern:
-    return DealerPattern(SocketOptions())
-
-
-@pytest.fixture
-def router() -> RouterPattern:
-    return RouterPattern(SocketOptions())
-
-
-def three(pattern: ReqPattern | RepPattern | DealerPattern | RouterPattern, *, hwm: int = 1000) -> list[FakePeer]:
+def three(pattern: ReqPattern | RepPattern) -> list[FakePeer]:
     """Return three peers of a pattern, called a, b and c."""
-    return [FakePeer(pattern, name=name, hwm=hwm, routing_id=name.encode()).identify() for name in "abc"]
+    return [FakePeer(pattern, name=name).attach() for name in "abc"]
 
 
 # -- REQ --------------------------------------------------------------------------------------------------------------

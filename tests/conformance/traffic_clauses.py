@@ -15,7 +15,8 @@ from tests.conformance.scripted_peer import (
     Dialect,
     ScriptedListener,
     command,
-    dial,
+    join,
+    peers_of,
     receive,
     talk,
     turns,
@@ -87,11 +88,10 @@ async def message_is_delivered_whole(context: aiomq.Context, dialect: Dialect) -
 async def half_a_message_is_dropped_with_its_connection(context: aiomq.Context, dialect: Dialect) -> None:
     socket = context.socket(aiomq.PULL)
     async with talk(socket, dialect, aiomq.PUSH) as peer:
-        other = await dial(socket)
-        await other.follow(dialect.handshake(aiomq.PULL, aiomq.PUSH))
+        other = await join(socket, dialect, aiomq.PUSH)
         await other.says(dialect.message(b"whole") + dialect.message(b"half", b"a message")[:-1])
         other.close()
-        await until(lambda: "peers=1" in repr(socket))
+        await until(lambda: peers_of(socket) == 1)
         await peer.says(dialect.message(b"next"))
         assert sorted([await receive(socket), await receive(socket)]) == [[b"next"], [b"whole"]]
 

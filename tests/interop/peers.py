@@ -94,8 +94,7 @@ class LibzmqPeer:
     def _close(self) -> None:
         if self._monitor is not None:
             self._socket.disable_monitor()
-        self._socket.close()
-        self._context.term()
+        self._context.destroy(linger=0)
 
     async def call(self, function: Callable[[zmq.Socket[bytes]], T]) -> T:
         """Do anything with the socket in its thread."""

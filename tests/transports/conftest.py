@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 import aiomq
+from tests.transports.judge import Judge, judging
 from tests.transports.scripted import BOUND, Script
 
 
@@ -22,4 +23,11 @@ def context(context: aiomq.Context) -> aiomq.Context:
 async def script() -> AsyncIterator[Script]:
     """Return a maker of scripted peers; nothing may be given to the event loop to log."""
     async with Script() as made:
+        yield made
+
+
+@pytest.fixture
+def judge() -> Iterator[Judge]:
+    """Return the real libzmq."""
+    with judging() as made:
         yield made

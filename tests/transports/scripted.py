@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiomq import Event, MonitorEvent
 from aiomq.monitor import Monitor
-from aiomq.zmtp.commands import READY, encode_metadata, encode_ready, parse_metadata
+from aiomq.zmtp.commands import READY, encode_ready, parse_metadata
 
 __all__ = [
     "BOUND",
@@ -28,6 +29,8 @@ __all__ = [
     "greeting",
     "handshake",
     "names",
+    "ready",
+    "settled",
     "until",
 ]
 
@@ -184,7 +187,7 @@ class Script:
         for sock in self._socks:
             sock.close()
         asyncio.get_running_loop().set_exception_handler(None)
-        assert not self.loop_errors
+        assert not self.loop_errors, self.loop_errors
 
     async def dial(self, endpoint: str) -> Wire:
         """Connect to a tcp or ipc endpoint."""
@@ -247,3 +250,10 @@ async def events_until(monitor: Monitor, event: Event, count: int = 1) -> list[M
 def names(events: list[MonitorEvent]) -> list[str]:
     """Return what happened, without where and why."""
     return [each.event.name or "" for each in events]
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something is so."""
+    async with asyncio.timeout(BOUND):
+        while not condition():  # noqa: ASYNC110  # nobody tells when it is so
+            await asyncio.sleep(0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
 import stat
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +15,8 @@ import zmq
 
 import aiomq
 from aiomq import Event
-from tests.transports.scripted import BOUND, Script, until
+from tests.transports.judge import Judge, receive
+from tests.transports.scripted import Script, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Python has no Unix domain sockets on Windows")
 
@@ -31,19 +30,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def judge() -> Iterator[Callable[[int], zmq.Socket[bytes]]]:
-    """Return a maker of libzmq sockets."""
-    context = zmq.Context()
+def is_socket(path: Path) -> bool:
+    return path.exists() and stat.S_ISSOCK(path.stat().st_mode)
 
-    def make(socket_type: int) -> zmq.Socket[bytes]:
-        made = context.socket(socket_type)
-        made.linger = 0
-        made.rcvtimeo = made.sndtimeo = BOUND * 1000
-        return made
 
-    yield make
-    context.destroy()
+def is_private(folder: Path) -> bool:
+    return folder.is_absolute() and stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+def content(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
 
 
 async def exchange(context: aiomq.Context, bound: aiomq.Socket, endpoint: str) -> None:
@@ -62,40 +62,36 @@ async def test_a_path_is_bound_as_it_stands(context: aiomq.Context, folder: Path
     with context.socket(aiomq.PULL) as pull:
         pull.bind(f"ipc://{name}")
         assert pull.last_endpoint == f"ipc://{name}"
-        assert stat.S_ISSOCK((folder / name).stat().st_mode)
+        assert is_socket(folder / name)
         await exchange(context, pull, f"ipc://{name}")
 
 
-async def test_a_path_in_full_is_reached_by_libzmq(
-    context: aiomq.Context, folder: Path, judge: Callable[[int], zmq.Socket[bytes]]
-) -> None:
-    with context.socket(aiomq.PULL) as pull, judge(zmq.PUSH) as push:
+async def test_a_path_in_full_is_reached_by_libzmq(context: aiomq.Context, folder: Path, judge: Judge) -> None:
+    with context.socket(aiomq.PULL) as pull, judge.socket(zmq.PUSH) as push:
         pull.bind(f"ipc://{folder}/feed")
         push.connect(f"ipc://{folder}/feed")
         push.send(b"across")
         assert await pull.recv() == b"across"
 
 
-async def test_a_path_bound_by_libzmq_is_reached(
-    context: aiomq.Context, folder: Path, judge: Callable[[int], zmq.Socket[bytes]]
-) -> None:
-    with judge(zmq.PULL) as pull, context.socket(aiomq.PUSH) as push:
+async def test_a_path_bound_by_libzmq_is_reached(context: aiomq.Context, folder: Path, judge: Judge) -> None:
+    with judge.socket(zmq.PULL) as pull, context.socket(aiomq.PUSH) as push:
         pull.bind("ipc://feed")
         push.connect("ipc://feed")
         await push.send(b"across")
-        assert await asyncio.to_thread(pull.recv) == b"across"
+        assert await receive(pull) == [b"across"]
 
 
 async def test_the_file_of_a_path_stays_when_the_socket_closes_as_in_libzmq(
-    context: aiomq.Context, folder: Path, judge: Callable[[int], zmq.Socket[bytes]]
+    context: aiomq.Context, folder: Path, judge: Judge
 ) -> None:
     with context.socket(aiomq.PULL) as ours:
         ours.bind("ipc://ours")
     await ours.aclose()
-    with judge(zmq.PULL) as theirs:
+    with judge.socket(zmq.PULL) as theirs:
         theirs.bind("ipc://theirs")
         theirs.unbind("ipc://theirs")
-    assert sorted(each.name for each in folder.iterdir()) == ["ours", "theirs"]
+    assert content(folder) == ["ours", "theirs"]
 
 
 async def test_a_path_left_behind_is_bound_again(context: aiomq.Context, folder: Path) -> None:
@@ -106,15 +102,18 @@ async def test_a_path_left_behind_is_bound_again(context: aiomq.Context, folder:
 
 
 async def test_connect_comes_before_bind(context: aiomq.Context, folder: Path) -> None:
-    with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, context.socket(aiomq.PULL) as pull:
-        with push.monitor() as events:
-            push.connect("ipc://late")
-            await push.send(b"early")
-            missing = await until(events, Event.CLOSED)
-            assert isinstance(missing.error, FileNotFoundError)
-            pull.bind("ipc://late")
-            assert await pull.recv() == b"early"
-            await until(events, Event.CONNECTED)
+    with (
+        context.socket(aiomq.PUSH, reconnect_ivl=1) as push,
+        context.socket(aiomq.PULL) as pull,
+        push.monitor() as events,
+    ):
+        push.connect("ipc://late")
+        await push.send(b"early")
+        missing = await until(events, Event.CLOSED)
+        assert isinstance(missing.error, FileNotFoundError)
+        pull.bind("ipc://late")
+        assert await pull.recv() == b"early"
+        await until(events, Event.CONNECTED)
 
 
 async def test_the_longest_path_is_bound_and_a_longer_one_is_refused(context: aiomq.Context, folder: Path) -> None:
@@ -129,18 +128,22 @@ async def test_the_longest_path_is_bound_and_a_longer_one_is_refused(context: ai
 
 
 async def test_bind_in_a_folder_that_is_not_there_says_so(context: aiomq.Context, folder: Path) -> None:
-    with context.socket(aiomq.PULL) as pull:
-        with pytest.raises(aiomq.ZMQBindError, match="cannot bind ipc://none/feed: No such file") as refused:
-            pull.bind("ipc://none/feed")
+    with (
+        context.socket(aiomq.PULL) as pull,
+        pytest.raises(aiomq.ZMQBindError, match="cannot bind ipc://none/feed: No such file") as refused,
+    ):
+        pull.bind("ipc://none/feed")
     assert refused.value.errno == errno.ENOENT
 
 
 async def test_bind_leaves_a_file_alone_that_is_no_socket(context: aiomq.Context, folder: Path) -> None:
     precious = folder / "precious"
     precious.write_text("data")
-    with context.socket(aiomq.PULL) as pull:
-        with pytest.raises(aiomq.ZMQBindError, match="cannot bind ipc://precious: Address already in use") as refused:
-            pull.bind("ipc://precious")
+    with (
+        context.socket(aiomq.PULL) as pull,
+        pytest.raises(aiomq.ZMQBindError, match="cannot bind ipc://precious: Address already in use") as refused,
+    ):
+        pull.bind("ipc://precious")
     assert refused.value.errno == errno.EADDRINUSE
     assert precious.read_text() == "data"
 
@@ -179,11 +182,10 @@ async def test_a_wildcard_gets_a_path_that_goes_with_the_socket(context: aiomq.C
     async with context.socket(aiomq.PULL) as pull:
         pull.bind("ipc://*")
         path = Path(pull.last_endpoint.removeprefix("ipc://"))
-        assert path.is_absolute()
-        assert stat.S_ISSOCK(path.stat().st_mode)
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert is_socket(path)
+        assert is_private(path.parent)
         await exchange(context, pull, pull.last_endpoint)
-    assert not path.parent.exists()
+    assert not is_there(path.parent)
 
 
 async def test_a_wildcard_bound_twice_gets_two_paths(context: aiomq.Context) -> None:
@@ -207,15 +209,15 @@ async def test_unbind_of_a_wildcard_takes_its_path_away(context: aiomq.Context) 
         await exchange(context, pull, pull.last_endpoint)
         pull.unbind(pull.last_endpoint)
         await until(events, Event.CLOSED)
-        assert not path.exists()
+        assert not is_there(path)
 
 
 def test_a_wildcard_bound_without_a_loop_takes_its_path_away() -> None:
     with aiomq.Context() as context, context.socket(aiomq.PULL) as pull:
         pull.bind("ipc://*")
         path = Path(pull.last_endpoint.removeprefix("ipc://"))
-        assert path.exists()
-    assert not path.parent.exists()
+        assert is_there(path)
+    assert not is_there(path.parent)
 
 
 # -- abstract names ---------------------------------------------------------------------------------------------------
@@ -228,7 +230,7 @@ async def test_an_abstract_name_makes_no_file(context: aiomq.Context, folder: Pa
         pull.bind(f"ipc://{name}")
         assert pull.last_endpoint == f"ipc://{name}"
         await exchange(context, pull, f"ipc://{name}")
-        assert not list(folder.iterdir())
+        assert not content(folder)
 
 
 @linux_only
@@ -244,20 +246,18 @@ async def test_an_abstract_name_has_no_trailing_nul_in_its_length(context: aiomq
 
 
 @linux_only
-async def test_an_abstract_name_is_libzmqs_too(
-    context: aiomq.Context, judge: Callable[[int], zmq.Socket[bytes]]
-) -> None:
+async def test_an_abstract_name_is_libzmqs_too(context: aiomq.Context, judge: Judge) -> None:
     name = f"ipc://@aiomq-{os.getpid()}-shared"
-    with context.socket(aiomq.PULL) as pull, judge(zmq.PUSH) as push:
+    with context.socket(aiomq.PULL) as pull, judge.socket(zmq.PUSH) as push:
         pull.bind(name)
         push.connect(name)
         push.send(b"to us")
         assert await pull.recv() == b"to us"
-    with judge(zmq.PULL) as pull, context.socket(aiomq.PUSH) as push:
+    with judge.socket(zmq.PULL) as pull, context.socket(aiomq.PUSH) as push:
         pull.bind(f"{name}-2")
         push.connect(f"{name}-2")
         await push.send(b"to them")
-        assert await asyncio.to_thread(pull.recv) == b"to them"
+        assert await receive(pull) == [b"to them"]
 
 
 @linux_only
@@ -283,9 +283,8 @@ async def test_an_address_without_a_name_is_refused(context: aiomq.Context, addr
 
 
 async def test_a_wildcard_is_for_bind_alone(context: aiomq.Context) -> None:
-    with context.socket(aiomq.PUSH) as push:
-        with pytest.raises(aiomq.ZMQError, match="'\\*' is for bind alone") as refused:
-            push.connect("ipc://*")
+    with context.socket(aiomq.PUSH) as push, pytest.raises(aiomq.ZMQError, match="'\\*' is for bind alone") as refused:
+        push.connect("ipc://*")
     assert refused.value.errno == errno.EINVAL
 
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def _link_local() -> str | None:
 
 needs_ipv6: Final = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
 needs_own_loopback_net: Final = pytest.mark.skipif(
-    os.uname().sysname != "Linux", reason="only Linux has all of 127.0.0.0/8 on its loopback"
+    sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 on its loopback"
 )
 
 
@@ -250,9 +251,7 @@ async def test_a_name_is_looked_up_at_every_attempt(
     with context.socket(aiomq.PULL) as pull, context.socket(aiomq.PUSH, reconnect_ivl=1) as push:
         pull.bind("tcp://127.0.0.1:*")
         port = port_of(pull.last_endpoint)
-        names = Names(
-            socket.gaierror(socket.EAI_NONAME, "unknown"), resolved(nobody), resolved(("127.0.0.1", port))
-        )
+        names = Names(socket.gaierror(socket.EAI_NONAME, "unknown"), resolved(nobody), resolved(("127.0.0.1", port)))
         names.install(monkeypatch)
         with push.monitor() as events:
             push.connect(f"tcp://feed.test:{port}")
@@ -399,9 +398,7 @@ async def test_an_option_reaches_both_sockets_as_in_libzmq(
 
 
 @pytest.mark.parametrize(("option", "value", "name"), KEEPALIVE)
-async def test_keepalive_details_reach_both_sockets(
-    context: aiomq.Context, option: str, value: int, name: str
-) -> None:
+async def test_keepalive_details_reach_both_sockets(context: aiomq.Context, option: str, value: int, name: str) -> None:
     if not hasattr(socket, name):
         pytest.skip("this system has no such option")
     async with connected(context, tcp_keepalive=1, **{option: value}) as descriptors:

@@ -1,0 +1,38 @@
+"""The page of socket options is what the table of options says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from aiomq.constants import SocketOption
+from aiomq.options import OPTIONS
+
+GENERATOR = Path(__file__).resolve().parent.parent / "docs" / "generate_options.py"
+
+
+@pytest.fixture
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_options", GENERATOR)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_options_page_is_up_to_date(generator: ModuleType) -> None:
+    written = generator.PAGE.read_text(encoding="utf-8")
+
+    assert written == generator.page(), "run: python docs/generate_options.py"
+
+
+def test_options_page_names_every_option(generator: ModuleType) -> None:
+    page = generator.page()
+
+    for option in SocketOption:
+        assert f"`{option.name}`" in page
+    assert page.count("\n| `") == len(OPTIONS)

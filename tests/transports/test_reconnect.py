@@ -1,0 +1,523 @@
+"""Connections lost and made again: when, how often, and what becomes of the messages that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import Any
+
+import pytest
+
+import aiomq
+from aiomq import Event
+from aiomq.constants import SocketType
+from aiomq.options import default_options
+from aiomq.transports.dialer import Backoff
+from tests.transports.scripted import (
+    COMMAND,
+    MORE,
+    Script,
+    closed_port,
+    events_until,
+    frame,
+    handshake,
+    names,
+    settled,
+    until,
+)
+
+# -- the wait before an attempt ---------------------------------------------------------------------------------------
+
+
+def backoff(ivl: int, ivl_max: int) -> Backoff:
+    options = default_options(SocketType.PUSH)
+    options.reconnect_ivl, options.reconnect_ivl_max = ivl, ivl_max
+    return Backoff(options)
+
+
+def waits(made: Backoff, count: int) -> list[int]:
+    return [made.next_ms() for _ in range(count)]
+
+
+@pytest.mark.parametrize(("draw", "expected"), [(0, 100), (57, 157), (99, 199)])
+def test_without_a_maximum_the_wait_is_the_interval_and_a_random_part(
+    monkeypatch: pytest.MonkeyPatch, draw: int, expected: int
+) -> None:
+    monkeypatch.setattr("random.randrange", {100: draw}.__getitem__)
+    assert waits(backoff(100, 0), 3) == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("ivl", "ivl_max", "expected"),
+    [
+        (10, 55, [10, 20, 40, 55, 55]),
+        (10, 10, [10, 10, 10, 10, 10]),
+        (50, 20, [20, 20, 20, 20, 20]),
+        (1, 1000, [1, 2, 4, 8, 16]),
+    ],
+)
+def test_with_a_maximum_the_wait_doubles_up_to_it(ivl: int, ivl_max: int, expected: list[int]) -> None:
+    assert waits(backoff(ivl, ivl_max), 5) == expected
+
+
+def test_a_connection_begins_the_rule_anew() -> None:
+    made = backoff(10, 1000)
+    assert waits(made, 3) == [10, 20, 40]
+    made.reset()
+    assert waits(made, 2) == [10, 20]
+
+
+async def test_refused_attempts_wait_longer_each_time(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, reconnect_ivl_max=5) as push, push.monitor() as events:
+        push.connect(closed_port(script.bound()))
+        seen = await events_until(events, Event.CONNECT_RETRIED, 5)
+    assert names(seen) == ["CONNECT_DELAYED", "CLOSED", "CONNECT_RETRIED"] * 5
+    assert [each.value for each in seen if each.event is Event.CONNECT_RETRIED] == [1, 2, 4, 5, 5]
+
+
+async def test_a_connection_without_a_handshake_begins_the_rule_anew(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, reconnect_ivl_max=100) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        intervals = []
+        for _ in range(4):
+            (await script.accepted(acceptor)).close()
+            intervals.append((await until(events, Event.CONNECT_RETRIED)).value)
+    assert intervals == [1] * 4
+
+
+@pytest.mark.parametrize("ivl", [0, -1])
+async def test_without_an_interval_a_refused_attempt_is_the_last(
+    context: aiomq.Context, script: Script, ivl: int
+) -> None:
+    with context.socket(aiomq.PUSH, reconnect_ivl=ivl) as push, push.monitor() as events:
+        endpoint = closed_port(script.bound())
+        push.connect(endpoint)
+        assert names(await events_until(events, Event.CLOSED)) == ["CONNECT_DELAYED", "CLOSED"]
+        await settled(lambda: "connected=[]" in repr(push))
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"to nobody")
+        with pytest.raises(aiomq.ZMQError, match=f"{endpoint} is not connected on this socket: nothing is"):
+            push.disconnect(endpoint)
+
+
+@pytest.mark.parametrize("ivl", [0, -1])
+async def test_without_an_interval_a_lost_connection_is_the_last(
+    context: aiomq.Context, script: Script, ivl: int
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=ivl) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        wire = await script.accepted(acceptor)
+        await wire.greet("PULL")
+        await push.send(b"first")
+        assert await wire.frame() == (0, b"first")
+        wire.close()
+        await until(events, Event.DISCONNECTED)
+        await settled(lambda: "connected=[]" in repr(push))
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"second")
+        events.close()
+        assert not [event async for event in events]
+
+
+async def test_a_silent_peer_is_tried_again_after_the_handshake_interval(
+    context: aiomq.Context, script: Script
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, handshake_ivl=5) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        await script.accepted(acceptor)
+        seen = await events_until(events, Event.CONNECT_RETRIED)
+        assert names(seen) == [
+            "CONNECT_DELAYED",
+            "CONNECTED",
+            "HANDSHAKE_FAILED_NO_DETAIL",
+            "DISCONNECTED",
+            "CONNECT_RETRIED",
+        ]
+        assert seen[2].value == errno.EAGAIN
+        assert "no handshake within 5 ms (HANDSHAKE_IVL)" in seen[2].reason
+        assert seen[3].reason == seen[2].reason
+        await script.accepted(acceptor)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        handshake("PUB"),
+        b"\xff" + bytes(8) + b"\x7f\x03\x01PLAIN" + bytes(47),
+        handshake("PULL") + frame(b"\x04PING\x00", COMMAND),
+    ],
+    ids=["incompatible type", "other mechanism", "broken command"],
+)
+async def test_a_peer_that_breaks_the_protocol_is_not_tried_again(
+    context: aiomq.Context, script: Script, said: bytes
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        wire = await script.accepted(acceptor)
+        wire.send(said)
+        await wire.ended()
+        lost = await until(events, Event.DISCONNECTED)
+        assert lost.reason
+        await settled(lambda: "connected=[]" in repr(push))
+        events.close()
+        assert not [event async for event in events]
+        push.connect(acceptor.endpoint)
+        await (await script.accepted(acceptor)).greet("PULL")
+
+
+# -- what waits -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_sent_before_the_first_connection_waits_for_it(context: aiomq.Context, script: Script) -> None:
+    sock = script.bound()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, sndhwm=3) as push:
+        push.connect(closed_port(sock))
+        for number in b"123":
+            push.send_nowait(bytes((number,)))
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"4")
+        wire = await script.accepted(await script.listen(sock))
+        await wire.greet("PULL")
+        assert [await wire.frame() for _ in range(3)] == [(0, b"1"), (0, b"2"), (0, b"3")]
+        await push.send(b"4")
+        assert await wire.frame() == (0, b"4")
+
+
+async def test_what_is_sent_between_two_connections_waits_in_order(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        for count in range(3):
+            wire = await script.accepted(acceptor)
+            await wire.greet("PULL")
+            await push.send_multipart([b"up", b"%d" % count])
+            if count:
+                assert await wire.frame() == (MORE, b"down")
+                assert await wire.frame() == (0, b"%d" % (count - 1))
+            assert await wire.frame() == (MORE, b"up")
+            assert await wire.frame() == (0, b"%d" % count)
+            wire.close()
+            await until(events, Event.DISCONNECTED)
+            await push.send_multipart([b"down", b"%d" % count])
+
+
+async def test_half_a_message_is_forgotten_with_its_connection(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PULL, reconnect_ivl=1) as pull:
+        pull.connect(acceptor.endpoint)
+        first = await script.accepted(acceptor)
+        await first.greet("PUSH")
+        first.send(frame(b"whole") + frame(b"half", MORE) + b"\x00\x7fand half a frame")
+        assert await pull.recv_multipart() == [b"whole"]
+        first.close()
+        second = await script.accepted(acceptor)
+        await second.greet("PUSH")
+        second.send(frame(b"one", MORE) + frame(b"two"))
+        assert await pull.recv_multipart() == [b"one", b"two"]
+
+
+async def test_what_had_arrived_is_read_after_the_loss(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.PULL, rcvhwm=2) as pull, pull.monitor() as events:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        wire.send(b"".join(frame(b"%d" % number) for number in range(8)))
+        wire.close()
+        # With a full inbox nothing is read, so nothing is known of the loss: it is told as the inbox is emptied.
+        assert [await pull.recv() for _ in range(8)] == [b"%d" % number for number in range(8)]
+        await until(events, Event.DISCONNECTED)
+
+
+async def test_a_bound_socket_forgets_what_waited_for_a_peer_that_left(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.DEALER, sndhwm=1) as dealer, dealer.monitor() as events:
+        dealer.bind("tcp://127.0.0.1:*")
+        with pytest.raises(aiomq.Again):
+            dealer.send_nowait(b"to nobody")
+        first = await script.greeted(dealer.last_endpoint, "DEALER")
+        await until(events, Event.HANDSHAKE_SUCCEEDED)
+        while await dealer.poll(0, aiomq.POLLOUT):
+            await dealer.send(bytes(1 << 20))
+        first.abort()
+        await until(events, Event.DISCONNECTED)
+        with pytest.raises(aiomq.Again):
+            dealer.send_nowait(b"to nobody")
+        second = await script.greeted(dealer.last_endpoint, "DEALER")
+        await dealer.send(b"fresh")
+        assert await second.frame() == (0, b"fresh")
+
+
+async def test_the_next_connection_may_speak_an_older_version(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.SUB, reconnect_ivl=1) as sub:
+        sub.subscribe(b"topic")
+        sub.connect(acceptor.endpoint)
+        newer = await script.accepted(acceptor)
+        await newer.greet("PUB")
+        assert await newer.frame() == (COMMAND, b"\x09SUBSCRIBEtopic")
+        newer.close()
+        older = await script.accepted(acceptor)
+        await older.greet("PUB", version=(3, 0))
+        assert await older.frame() == (0, b"\x01topic")
+
+
+async def test_subscriptions_are_told_again_once_each_and_nothing_stale(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.SUB, reconnect_ivl=1) as sub, sub.monitor() as events:
+        sub.connect(acceptor.endpoint)
+        for topic in (b"a", b"a", b"b"):
+            sub.subscribe(topic)
+        first = await script.accepted(acceptor)
+        await first.greet("PUB")
+        assert [(await first.frame())[1][10:] for _ in range(3)] == [b"a", b"a", b"b"]
+        first.close()
+        await until(events, Event.CONNECT_RETRIED)
+        sub.unsubscribe(b"b")
+        sub.subscribe(b"c")
+        second = await script.accepted(acceptor)
+        await second.greet("PUB")
+        # What changed between the two connections is told after the topics there were.
+        told = [(await second.frame())[1] for _ in range(4)]
+        assert told == [b"\x09SUBSCRIBEa", b"\x09SUBSCRIBEb", b"\x06CANCELb", b"\x09SUBSCRIBEc"]
+
+
+# -- IMMEDIATE --------------------------------------------------------------------------------------------------------
+
+
+async def test_immediate_queues_only_for_a_finished_connection(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, immediate=1, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"too early")
+        wire = await script.accepted(acceptor)
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"still too early")
+        await wire.greet("PULL")
+        await push.send(b"now")
+        assert await wire.frame() == (0, b"now")
+        wire.close()
+        await until(events, Event.DISCONNECTED)
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"too late")
+        again = await script.accepted(acceptor)
+        sending = asyncio.ensure_future(push.send(b"again"))
+        await again.greet("PULL")
+        await sending
+        assert await again.frame() == (0, b"again")
+
+
+async def test_immediate_loses_what_waited_with_the_connection(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, immediate=1, reconnect_ivl=1, sndhwm=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        wire = await script.accepted(acceptor)
+        await wire.greet("PULL")
+        await until(events, Event.HANDSHAKE_SUCCEEDED)
+        while await push.poll(0, aiomq.POLLOUT):
+            await push.send(bytes(1 << 20))
+        wire.abort()
+        await until(events, Event.DISCONNECTED)
+        again = await script.accepted(acceptor)
+        await again.greet("PULL")
+        await push.send(b"fresh")
+        assert await again.frame() == (0, b"fresh")
+
+
+# -- disconnect and unbind --------------------------------------------------------------------------------------------
+
+
+async def test_last_endpoint_of_a_connect_is_its_text(context: aiomq.Context) -> None:
+    with context.socket(aiomq.PUSH) as push:
+        push.connect("tcp://localhost:9")
+        assert push.last_endpoint == "tcp://localhost:9"
+        assert push.get("last_endpoint") == b"tcp://localhost:9"
+
+
+async def test_disconnect_ends_the_connection_and_all_attempts(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        wire = await script.accepted(acceptor)
+        await wire.greet("PULL")
+        await until(events, Event.HANDSHAKE_SUCCEEDED)
+        push.disconnect(acceptor.endpoint)
+        assert await wire.ended() == b""
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"to nobody")
+        with pytest.raises(aiomq.ZMQError, match="is not connected on this socket: nothing is") as refused:
+            push.disconnect(acceptor.endpoint)
+        assert refused.value.errno == errno.ENOENT
+        push.connect(acceptor.endpoint)
+        await (await script.accepted(acceptor)).greet("PULL")
+
+
+async def test_disconnect_ends_every_connect_to_the_endpoint(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH) as push:
+        for _ in range(2):
+            push.connect(acceptor.endpoint)
+        wires = [await script.accepted(acceptor) for _ in range(2)]
+        for each in wires:
+            await each.greet("PULL")
+        push.disconnect(acceptor.endpoint)
+        for each in wires:
+            assert await each.ended() == b""
+        with pytest.raises(aiomq.ZMQError):
+            push.disconnect(acceptor.endpoint)
+
+
+async def test_disconnect_drops_what_arrived_and_was_not_read(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PULL) as pull:
+        pull.connect(acceptor.endpoint)
+        wire = await script.accepted(acceptor)
+        await wire.greet("PUSH")
+        wire.send(frame(b"unread") * 2)
+        assert await pull.recv() == b"unread"
+        pull.disconnect(acceptor.endpoint)
+        with pytest.raises(aiomq.Again):
+            pull.recv_nowait()
+
+
+async def test_disconnect_with_linger_goes_on_until_all_is_sent(context: aiomq.Context, script: Script) -> None:
+    sock = script.bound()
+    with context.socket(aiomq.PUSH, linger=-1, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(closed_port(sock))
+        await push.send(b"last words")
+        await until(events, Event.CONNECT_RETRIED)
+        push.disconnect(closed_port(sock))
+        with pytest.raises(aiomq.Again):
+            push.send_nowait(b"too late")
+        wire = await script.accepted(await script.listen(sock))
+        await wire.greet("PULL")
+        assert await wire.frame() == (0, b"last words")
+        assert await wire.ended() == b""
+        await settled(lambda: "connected=[]" in repr(push))
+
+
+@pytest.mark.parametrize("linger", [0, 5])
+async def test_disconnect_gives_up_when_linger_is_over(context: aiomq.Context, script: Script, linger: int) -> None:
+    with context.socket(aiomq.PUSH, linger=linger, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(closed_port(script.bound()))
+        await push.send(b"unsent")
+        await until(events, Event.CONNECT_RETRIED)
+        push.disconnect(push.last_endpoint)
+        await settled(lambda: "connected=[]" in repr(push))
+
+
+@pytest.mark.parametrize(("ivl", "delivered"), [(1, True), (0, False), (-1, False)])
+async def test_a_closed_socket_that_lingers_reconnects_only_if_it_may(
+    context: aiomq.Context, script: Script, ivl: int, delivered: bool
+) -> None:
+    acceptor = await script.listen()
+    push = context.socket(aiomq.PUSH, reconnect_ivl=ivl)
+    with push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        await push.send(b"last words")
+        first = await script.accepted(acceptor)
+        push.close(linger=-1)
+        first.close()
+        if delivered:
+            second = await script.accepted(acceptor)
+            await second.greet("PULL")
+            assert await second.frame() == (0, b"last words")
+        await until(events, Event.MONITOR_STOPPED)
+
+
+async def test_close_in_the_turn_of_the_connection_ends_it(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    push = context.socket(aiomq.PUSH)
+    with push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        await until(events, Event.CONNECTED)
+        push.close()
+        await until(events, Event.MONITOR_STOPPED)
+    await (await script.accepted(acceptor)).ended()
+
+
+async def test_close_in_the_turn_before_the_connection_ends_it(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    for turns in range(8):
+        push = context.socket(aiomq.PUSH)
+        with push.monitor() as events:
+            push.connect(acceptor.endpoint)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            push.close()
+            await until(events, Event.MONITOR_STOPPED)
+
+
+async def test_a_timeout_in_the_turn_of_the_connection_is_a_lost_connection(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acceptor = await script.listen()
+    loop = asyncio.get_running_loop()
+    create_connection = loop.create_connection
+
+    async def make_too_late(*args: Any, **kwargs: Any) -> None:
+        transport, _ = await create_connection(*args, **kwargs)
+        transport.abort()
+        raise TimeoutError("late")
+
+    monkeypatch.setattr(loop, "create_connection", make_too_late)
+    with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        seen = await events_until(events, Event.CONNECT_RETRIED)
+        assert names(seen)[-2:] == ["DISCONNECTED", "CONNECT_RETRIED"]
+        monkeypatch.undo()
+        await script.accepted(acceptor)
+        second = await script.accepted(acceptor)
+        await second.greet("PULL")
+        await push.send(b"once")
+        assert await second.frame() == (0, b"once")
+        assert acceptor.waiting == 0
+
+
+async def test_unbind_ends_the_listener_and_its_connections(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.PULL) as pull, pull.monitor() as events:
+        pull.bind("tcp://127.0.0.1:*")
+        endpoint = pull.last_endpoint
+        wire = await script.greeted(endpoint, "PUSH")
+        wire.send(frame(b"read") + frame(b"unread"))
+        assert await pull.recv() == b"read"
+        pull.unbind(endpoint)
+        assert await wire.ended() == b""
+        await until(events, Event.DISCONNECTED)
+        with pytest.raises(ConnectionRefusedError):
+            await script.dial(endpoint)
+        with pytest.raises(aiomq.Again):
+            pull.recv_nowait()
+        with pytest.raises(aiomq.ZMQError, match="is not bound on this socket: nothing is") as refused:
+            pull.unbind(endpoint)
+        assert refused.value.errno == errno.ENOENT
+        pull.bind(endpoint)
+        again = await script.greeted(endpoint, "PUSH")
+        again.send(frame(b"again"))
+        assert await pull.recv() == b"again"
+
+
+async def test_unbind_leaves_what_came_by_other_endpoints(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.PULL) as pull:
+        endpoints = []
+        for _ in range(2):
+            pull.bind("tcp://127.0.0.1:*")
+            endpoints.append(pull.last_endpoint)
+        wires = [await script.greeted(each, "PUSH") for each in endpoints]
+        pull.unbind(endpoints[0])
+        assert await wires[0].ended() == b""
+        wires[1].send(frame(b"still"))
+        assert await pull.recv() == b"still"
+
+
+async def test_a_with_block_around_bind_and_connect_ends_both(context: aiomq.Context, script: Script) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PULL) as pull:
+        with pull.bind("tcp://127.0.0.1:*"), pull.connect(acceptor.endpoint):
+            wire = await script.accepted(acceptor)
+            endpoint = repr(pull).partition("bound=[")[2].partition("]")[0]
+            await script.greeted(endpoint, "PUSH")
+        await wire.ended()
+        await settled(lambda: "bound=[] connected=[]" in repr(pull))
