@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import Final, Protocol, cast
 
 from aiomq.constants import Event
@@ -30,6 +31,9 @@ SCRATCH_BYTES: Final = 256 * 1024
 
 WRITE_HIGH: Final = 256 * 1024
 """Bytes in the transport's own buffer at which the outbox holds back: they are beyond any high-water mark."""
+
+MAX_HELD_COMMANDS: Final = 16
+"""Commands (PONG, PING) that wait for a full transport; beyond them the oldest are dropped: they are out of date."""
 
 CLOSE_GRACE: Final = 1.0
 """Seconds that the rest of a closing transport's buffer gets to leave, where no linger says otherwise."""
@@ -72,12 +76,14 @@ class Connection(asyncio.BufferedProtocol):
     """See the module. Its life: connected, handshake, ready, lost; every step at most once."""
 
     __slots__ = (
+        "_closing",
         "_decoder",
         "_encoder",
         "_error",
         "_finishing",
         "_handshake_timer",
         "_heartbeat",
+        "_held_commands",
         "_kill_timer",
         "_options",
         "_paused",
@@ -108,6 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         self._decoder: FrameDecoder | LegacyFrameDecoder | None = None
         self._encoder: FrameEncoder | LegacyFrameEncoder
         self._error: Exception | None = None
+        self._closing = False
         self._finishing = False
         self._handshake_timer: asyncio.TimerHandle | None = None
         self._heartbeat: Heartbeat | None = None
@@ -115,6 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._pumping = False
         self._write_paused = False
+        self._held_commands: deque[bytes] = deque(maxlen=MAX_HELD_COMMANDS)
         self._scratch = _scratch_for(loop)
 
     # -- called by the transport -------------------------------------------------------------------------------------
@@ -167,10 +175,13 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The transport's buffer has drained."""
         self._write_paused = False
+        while self._held_commands:
+            self._send_command(self._held_commands.popleft())
         self.flush()
 
     def eof_received(self) -> bool:
-        """The other side sends nothing more; close as libzmq does."""
+        """The other side sends nothing more; close as libzmq does. What is queued stays for the next connection."""
+        self._closing = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -204,7 +215,7 @@ class Connection(asyncio.BufferedProtocol):
     def _handshake_late(self) -> None:
         self._error = TimeoutError(f"no handshake within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
         self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, _EAGAIN, self._error)
-        self.transport.abort()
+        self._abort()
 
     def _become_ready(self) -> None:
         session = self._session
@@ -243,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _peer_silent(self, why: str) -> None:
         self._error = TimeoutError(why)
-        self.transport.abort()
+        self._abort()
 
     # -- from the wire to the inbox ----------------------------------------------------------------------------------
 
@@ -298,7 +309,7 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 items = decoder.take(UNLIMITED)
             except ZmtpError:
-                return  # the messages before the offence were taken with the same call: they end with it
+                return  # nothing whole came before the offence
             if items:
                 self._deliver(items)
 
@@ -320,7 +331,7 @@ class Connection(asyncio.BufferedProtocol):
         if peer is None:
             return
         outbox = peer.outbox
-        while outbox and not self._write_paused and not self.lost:
+        while outbox and not self._write_paused and not self._closing and not self.lost:
             buffers, count = self._encoder.encode(outbox)
             if len(buffers) == 1:
                 self.transport.write(buffers[0])
@@ -333,10 +344,14 @@ class Connection(asyncio.BufferedProtocol):
                     outbox.popleft()
             peer.flushed(count)
         if self._finishing and not outbox:
-            self.transport.close()
+            self._close()
 
     def _send_command(self, body: bytes) -> None:
-        if isinstance(self._encoder, FrameEncoder) and not self._write_paused and not self.transport.is_closing():
+        if not isinstance(self._encoder, FrameEncoder) or self._closing:
+            return
+        if self._write_paused:
+            self._held_commands.append(body)
+        else:
             self.transport.write(self._encoder.encode_command(body))
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -366,17 +381,26 @@ class Connection(asyncio.BufferedProtocol):
         if self.lost:
             return
         if linger == 0:
-            self.transport.abort()
+            self._abort()
             return
         if linger is not None:
             if self._kill_timer is not None:
                 self._kill_timer.cancel()
-            self._kill_timer = self.loop.call_later(linger, self.transport.abort)
+            self._kill_timer = self.loop.call_later(linger, self._abort)
         self._finishing = True
         if drop or self.peer is None or not self.peer.outbox:
-            self.transport.close()
+            self._close()
         else:
             self.flush()
+
+    def _close(self) -> None:
+        """Write nothing more: it would be lost, and a dialed peer may still send it by another connection."""
+        self._closing = True
+        self.transport.close()
+
+    def _abort(self) -> None:
+        self._closing = True
+        self.transport.abort()
 
     def _stop_timers(self) -> None:
         if self._heartbeat is not None:

@@ -16,9 +16,10 @@ from itertools import accumulate, chain, islice
 from struct import Struct
 from typing import Final
 
-from aiomq.message import Item, Subscription
+from aiomq.message import Frames, Item, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import encode_subscription
+from aiomq.zmtp.errors import ZmtpError
 
 __all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "FrameDecoder", "FrameEncoder"]
 
@@ -40,10 +41,14 @@ _SIZE: Final = Struct(">Q")
 
 
 class _Headers(dict[int, bytes]):
-    """The header of a message of one frame, by the frame's size; long ones are made, and kept, as they are needed."""
+    """The header of a frame by the frame's size; those of long frames are made, and some kept, as they are needed."""
+
+    def __init__(self, flags: int) -> None:
+        super().__init__((size, bytes((flags, size))) for size in range(256))
+        self._flags = flags | LONG
 
     def __missing__(self, size: int) -> bytes:
-        header = _LONG_HEADER.pack(LONG, size)
+        header = _LONG_HEADER.pack(self._flags, size)
         if len(self) < _HEADERS_KEPT:
             self[size] = header
         return header
@@ -51,10 +56,10 @@ class _Headers(dict[int, bytes]):
 
 _HEADERS_KEPT: Final = 4096
 
-_SHORT_LAST: Final = tuple(bytes((0, size)) for size in range(256))
-_SHORT_MORE: Final = tuple(bytes((MORE, size)) for size in range(256))
-
-_last_headers: Final = _Headers(enumerate(_SHORT_LAST))
+_last_headers: Final = _Headers(0)
+_more_headers: Final = _Headers(MORE)
+_command_headers: Final = _Headers(COMMAND)
+_headers: Final = {0: _last_headers, MORE: _more_headers, COMMAND: _command_headers}
 
 _STREAK: Final = 4
 """So many frames of one size in a row let the decoder look for a longer run."""
@@ -75,13 +80,14 @@ class FrameDecoder:
     to be overwritten; whatever is kept of it is copied when `take` returns with `starved` set, or by `detach_chunk`.
     """
 
-    __slots__ = ("_assembly", "_data", "_position", "_tail", "starved")
+    __slots__ = ("_assembly", "_data", "_position", "_short_fits", "_tail", "starved")
 
     def __init__(self, max_frame_size: int = -1) -> None:
         self._assembly = Assembly(max_frame_size)
         self._data: bytes | memoryview = b""
         self._position = 0
         self._tail = b""
+        self._short_fits = not 0 <= max_frame_size < 255  # else each short frame is looked at too
         self.starved = True
         """Every whole message of the chunk was taken; more bytes are needed for the next one."""
 
@@ -112,13 +118,14 @@ class FrameDecoder:
         """Return up to `limit` messages and subscriptions, in order.
 
         Raises:
-            ZmtpError: a frame is over the size limit, or the peer broke the protocol in another way.
+            ZmtpError: a frame is over the size limit, or the peer broke the protocol in another way; what came before
+                it was returned by the call before.
         """
         items: list[Item] = []
         position = self._position
         end = len(self._data)
         while len(items) < limit:
-            if type(self._data) is bytes and not self._assembly.parts:
+            if self._short_fits and type(self._data) is bytes and not self._assembly.parts:
                 position = self._take_plain(position, limit, items)
                 if len(items) >= limit:
                     break
@@ -179,7 +186,10 @@ class FrameDecoder:
         if len(header) < 9:
             return position
         size: int = _SIZE.unpack_from(header, 1)[0]
-        self._assembly.check_size(size)
+        try:
+            self._assembly.check_size(size)
+        except ZmtpError:
+            return position  # `_take_frame` will raise it, once what came before is given out
         append = items.append
         stop = position + 9 + size
         end = len(data)
@@ -257,6 +267,11 @@ class FrameEncoder:
     def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
         """Encode from the head of a queue, which is left as it is; return the buffers and how many items they hold."""
         count = min(len(queue), BATCH_MESSAGES)
+        if count == 1:  # a request, a reply: the set-up for a batch would cost more than all the rest
+            item = queue[0]
+            if type(item) is bytes and len(item) < LARGE_FRAME:
+                return [_last_headers[len(item)] + item], 1
+            return self._encode_mixed([item])
         batch = queue if count == len(queue) else list(islice(queue, count))
         if set(map(type, batch)) == {bytes}:
             sizes = list(map(len, batch))  # type: ignore[arg-type]  # all of them are bytes
@@ -278,9 +293,7 @@ class FrameEncoder:
             if type(item) is bytes:
                 total += _add_frame(item, 0, pieces, buffers)
             elif type(item) is tuple:
-                last = len(item) - 1
-                for index, frame in enumerate(item):
-                    total += _add_frame(frame, MORE if index < last else 0, pieces, buffers)
+                total += _add_message(item, pieces, buffers)
             else:
                 total += self._add_subscription(item, pieces, buffers)  # type: ignore[arg-type]
             count += 1
@@ -297,24 +310,28 @@ class FrameEncoder:
 
     def encode_command(self, body: bytes) -> bytes:
         """Return the frame of a command."""
-        size = len(body)
-        header = bytes((COMMAND, size)) if size < 256 else _LONG_HEADER.pack(COMMAND | LONG, size)
-        return header + body
+        return _command_headers[len(body)] + body
+
+
+def _add_message(message: Frames, pieces: list[bytes], buffers: list[bytes]) -> int:
+    """Add a message of several frames; return its size."""
+    sizes = list(map(len, message))
+    count = len(sizes)
+    if max(sizes) < LARGE_FRAME:
+        own: list[bytes] = [b""] * (2 * count)
+        own[::2] = map(_more_headers.__getitem__, sizes)
+        own[-2] = _last_headers[sizes[-1]]
+        own[1::2] = message
+        pieces += own
+        return sum(sizes) + 9 * count
+    last = count - 1
+    return sum(_add_frame(frame, MORE if index < last else 0, pieces, buffers) for index, frame in enumerate(message))
 
 
 def _add_frame(body: bytes, flags: int, pieces: list[bytes], buffers: list[bytes]) -> int:
     """Add a frame to the pieces that will be joined or, if it is large, to the buffers that won't; return its size."""
     size = len(body)
-    if size < 256:
-        if flags == 0:
-            pieces.append(_SHORT_LAST[size])
-        elif flags == MORE:
-            pieces.append(_SHORT_MORE[size])
-        else:
-            pieces.append(bytes((flags, size)))
-        pieces.append(body)
-        return size + 2
-    pieces.append(_LONG_HEADER.pack(flags | LONG, size))
+    pieces.append(_headers[flags][size])
     if size < LARGE_FRAME:
         pieces.append(body)
     else:

@@ -55,9 +55,14 @@ class LegacyFrameDecoder:
         """
         items: list[Item] = []
         while len(items) < limit:
-            if not self._take_frame(items):
-                self.starved = True
-                break
+            try:
+                if not self._take_frame(items):
+                    self.starved = True
+                    break
+            except ZmtpError:
+                if not items:
+                    raise
+                break  # what came before the offence is whole; the next call raises
         return items
 
     def _take_frame(self, items: list[Item]) -> bool:

@@ -37,6 +37,9 @@ class Storm:
             try:
                 return await task
             except asyncio.CancelledError:
+                itself = asyncio.current_task()
+                if itself is None or itself.cancelling():
+                    raise  # not by the storm
                 self.cancelled += 1
 
 

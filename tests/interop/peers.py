@@ -6,10 +6,11 @@ Every call of theirs is bounded: by RCVTIMEO and SNDTIMEO in libzmq, and by LING
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +29,10 @@ __all__ = [
     "LibzmqPeer",
     "LibzmqProcess",
     "ProcessGoneError",
+    "attentive",
     "happened",
     "recv_numbers",
+    "send_end",
     "send_numbers",
 ]
 
@@ -145,6 +148,22 @@ class LibzmqPeer:
                 continue
 
         await self._run(wait)
+
+
+@contextlib.asynccontextmanager
+async def attentive(peer: object) -> AsyncIterator[None]:
+    """Keep calling a libzmq peer, which sees to what happened to its connections only within calls."""
+
+    async def call_again_and_again() -> None:
+        while isinstance(peer, LibzmqPeer):
+            await peer.call(lambda socket: socket.getsockopt(zmq.EVENTS))
+
+    calls = asyncio.create_task(call_again_and_again())
+    try:
+        yield
+    finally:
+        calls.cancel()
+        await asyncio.wait([calls])
 
 
 class ProcessGoneError(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import pytest
 import zmq
@@ -25,7 +25,6 @@ from tests.transports.scripted import (
     events_until,
     frame,
     greeting,
-    handshake,
     names,
     ready,
     until,
@@ -94,12 +93,12 @@ async def test_a_lost_connection_and_the_next_attempts(context: aiomq.Context, j
     expected += await judge.events_until(events, Event.CONNECT_RETRIED, 3)
 
     with context.socket(aiomq.PULL) as ours, context.socket(aiomq.PUSH, reconnect_ivl=1) as other:
-        with other.monitor() as other_events:
-            ours.bind("tcp://127.0.0.1:*")
-            other.connect(ours.last_endpoint)
-            seen = await events_until(other_events, Event.HANDSHAKE_SUCCEEDED)
-            ours.close()
-            seen += await events_until(other_events, Event.CONNECT_RETRIED, 3)
+        other_events = other.monitor()
+        ours.bind("tcp://127.0.0.1:*")
+        other.connect(ours.last_endpoint)
+        seen = await events_until(other_events, Event.HANDSHAKE_SUCCEEDED)
+        ours.close()
+        seen += await events_until(other_events, Event.CONNECT_RETRIED, 3)
     assert told(seen) == comparable(expected)
     assert names(seen)[2:6] == ["HANDSHAKE_SUCCEEDED", "DISCONNECTED", "CONNECT_RETRIED", "CONNECT_DELAYED"]
 
@@ -154,6 +153,7 @@ async def test_inproc_tells_nothing(context: aiomq.Context, judge: Judge) -> Non
     push.connect("inproc://quiet")
     push.send(b"message")
     await receive(pull)
+    push.close()
     pull.close()
     expected = await judge.events_until(events, Event.MONITOR_STOPPED)
 
@@ -195,64 +195,83 @@ async def stay(wire: Wire) -> None:
     await wire.ended()
 
 
+async def refuse(wire: Wire) -> None:
+    """Take in all that the other side has to say, and answer with an ERROR command."""
+    await wire.read(len(GREETING))
+    await wire.frame()
+    wire.send(frame(b"\x05ERROR\x03bad", COMMAND))
+    await wire.ended()
+
+
 async def leave(wire: Wire) -> None:
     """Go away in the middle of the handshake."""
     await wire.read(10)
     wire.close()
 
 
+class Failure(NamedTuple):
+    """A way to fail a handshake."""
+
+    said: bytes
+    deed: Deed = stay
+    handshake_ivl: int = 30_000
+
+
 FAILURES: Final = [
-    pytest.param(GREETING[:20], stay, {"handshake_ivl": 20}, id="half a greeting"),
-    pytest.param(GREETING, stay, {"handshake_ivl": 20}, id="a greeting and no more"),
-    pytest.param(greeting(b"PLAIN"), stay, {}, id="other mechanism"),
-    pytest.param(GREETING + frame(b"\x05HELLO", COMMAND), stay, {}, id="unexpected command"),
-    pytest.param(GREETING + frame(b"\x05READY\x05", COMMAND), stay, {}, id="half a property"),
-    pytest.param(GREETING + ready("SUB"), stay, {}, id="incompatible type"),
-    pytest.param(GREETING + ready("NONE"), stay, {}, id="unknown type"),
-    pytest.param(GREETING + frame(b"\x05ERROR\x03bad", COMMAND), stay, {}, id="refused"),
+    pytest.param(Failure(GREETING[:20], handshake_ivl=20), id="half a greeting"),
+    pytest.param(Failure(GREETING, handshake_ivl=20), id="a greeting and no more"),
+    pytest.param(Failure(greeting(b"PLAIN")), id="other mechanism"),
+    pytest.param(Failure(GREETING + frame(b"\x05HELLO", COMMAND)), id="unexpected command"),
+    pytest.param(Failure(GREETING + frame(b"\x05READY\x05", COMMAND)), id="half a property"),
+    pytest.param(Failure(GREETING + ready("SUB")), id="incompatible type"),
+    pytest.param(Failure(GREETING + ready("NONE")), id="unknown type"),
+    pytest.param(Failure(GREETING, refuse), id="refused"),
 ]
 
 
-@pytest.mark.parametrize(("said", "deed", "options"), FAILURES)
+@pytest.mark.parametrize("failure", FAILURES)
 async def test_a_handshake_that_fails_at_a_listener(
-    context: aiomq.Context, judge: Judge, script: Script, said: bytes, deed: Deed, options: dict[str, int]
+    context: aiomq.Context, judge: Judge, script: Script, failure: Failure
 ) -> None:
-    pull = judge.socket(zmq.PULL, **options)
+    pull = judge.socket(zmq.PULL, handshake_ivl=failure.handshake_ivl)
     events = judge.monitor(pull)
     pull.bind("tcp://127.0.0.1:*")
     wire = await script.dial(pull.getsockopt_string(zmq.LAST_ENDPOINT))
-    wire.send(said)
-    await deed(wire)
+    wire.send(failure.said)
+    await failure.deed(wire)
     expected = await judge.events_until(events, Event.DISCONNECTED)
 
-    with context.socket(aiomq.PULL, **options) as ours, ours.monitor() as our_events:
+    with context.socket(aiomq.PULL, handshake_ivl=failure.handshake_ivl) as ours, ours.monitor() as our_events:
         ours.bind("tcp://127.0.0.1:*")
         wire = await script.dial(ours.last_endpoint)
-        wire.send(said)
-        await deed(wire)
+        wire.send(failure.said)
+        await failure.deed(wire)
         seen = await events_until(our_events, Event.DISCONNECTED)
     assert told(seen) == comparable(expected)
     assert seen[-1].reason
 
 
-@pytest.mark.parametrize(("said", "deed", "options"), FAILURES)
+@pytest.mark.parametrize("failure", FAILURES)
 async def test_a_handshake_that_fails_at_a_dialer(
-    context: aiomq.Context, judge: Judge, script: Script, said: bytes, deed: Deed, options: dict[str, int]
+    context: aiomq.Context, judge: Judge, script: Script, failure: Failure
 ) -> None:
     acceptor = await script.listen()
-    push = judge.socket(zmq.PULL, reconnect_ivl=-1, **options)
+    push = judge.socket(zmq.PULL, reconnect_ivl=-1, handshake_ivl=failure.handshake_ivl)
     events = judge.monitor(push)
     push.connect(acceptor.endpoint)
     wire = await script.accepted(acceptor)
-    wire.send(said)
-    await deed(wire)
+    wire.send(failure.said)
+    await failure.deed(wire)
     expected = await judge.events_until(events, Event.DISCONNECTED)
 
-    with context.socket(aiomq.PULL, reconnect_ivl=-1, **options) as ours, ours.monitor() as our_events:
+    with (
+        context.socket(aiomq.PULL, reconnect_ivl=-1, handshake_ivl=failure.handshake_ivl) as ours,
+        ours.monitor() as our_events,
+    ):
         ours.connect(acceptor.endpoint)
         wire = await script.accepted(acceptor)
-        wire.send(said)
-        await deed(wire)
+        wire.send(failure.said)
+        await failure.deed(wire)
         seen = await events_until(our_events, Event.DISCONNECTED)
     assert told(seen) == comparable(expected)
 
