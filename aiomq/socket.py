@@ -111,7 +111,8 @@ class Socket(SocketBase):
             await self._send_with_parts(frames, flags)
         else:
             await self._send_message(message_of(frames), flags)
-        self._send_thread = None if self._parts_out else core.thread
+        if self._send_thread is None and not self._parts_out:
+            self._send_thread = core.thread
 
     async def _send_with_parts(self, frames: Frames, flags: int) -> None:
         """Send the message that these frames end. If that fails, its parts stay, for them to be sent again."""
@@ -234,7 +235,8 @@ class Socket(SocketBase):
             return self._next_part()
         message = await self._recv_message(flags)
         if type(message) is bytes:
-            self._recv_thread = self._core.thread
+            if self._recv_thread is None:
+                self._recv_thread = self._core.thread
             return message
         return self._first_of(message)  # type: ignore[arg-type]
 
@@ -256,7 +258,8 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._rest_of_parts()
         message = await self._recv_message(flags)
-        self._recv_thread = self._core.thread
+        if self._recv_thread is None:
+            self._recv_thread = self._core.thread
         return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
 
     async def _recv_message(self, flags: int) -> Message:

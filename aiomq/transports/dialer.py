@@ -81,7 +81,10 @@ class Dialer(Generic[TargetT_contra]):
         """Make the first attempt. Needs the owner's loop."""
         if not self._options.immediate:
             self.peer = self._make_peer()
-        self._dial(wait=False)
+        if self._peer_closed():  # a PAIR that has a peer takes no other
+            self._give_up()
+        else:
+            self._dial(wait=False)
 
     def _make_peer(self) -> StreamPeer:
         owner = self._owner
@@ -176,6 +179,8 @@ class Dialer(Generic[TargetT_contra]):
         peer.attach_link(connection)
         if self._closed:
             connection.finish(None)
+        elif peer.left:
+            connection.end()
         return peer
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:

@@ -68,9 +68,9 @@ _NO_RUN: Final = -64
 """After a look that found none, so many frames pass before the next look."""
 
 
-@lru_cache(maxsize=256)
-def _run_of(size: int) -> Struct:
-    return Struct(f"2x{size}s")
+@lru_cache(maxsize=512)
+def _run_of(header_size: int, size: int) -> Struct:
+    return Struct(f"{header_size}x{size}s")
 
 
 class FrameDecoder:
@@ -164,7 +164,8 @@ class FrameDecoder:
                 if size == last:
                     streak += 1
                     if streak > _STREAK:
-                        count = self._take_run(position, size, limit - len(items), items)
+                        header = data[position:start]
+                        count = self._take_run(position, header, size, limit - len(items), items)
                         position += count * (size + 2)
                         streak = 0 if count else _NO_RUN
                         continue
@@ -193,25 +194,31 @@ class FrameDecoder:
         append = items.append
         stop = position + 9 + size
         end = len(data)
+        if data.startswith(header, stop):
+            position += self._take_run(position, header, size, limit - len(items), items) * (9 + size)
+            stop = position + 9 + size
         while stop <= end and len(items) < limit and data.startswith(header, position):
             append(data[position + 9 : stop])
             position = stop
             stop += 9 + size
         return position
 
-    def _take_run(self, position: int, size: int, limit: int, items: list[Item]) -> int:
-        """Take the run of short frames of one size that starts here, all at once; return how many there were."""
+    def _take_run(self, position: int, header: bytes, size: int, limit: int, items: list[Item]) -> int:
+        """Take the run of frames with this header that starts here, all at once; return how many there were."""
         data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
-        stride = size + 2
-        stop = position + min((len(data) - position) // stride, limit) * stride
-        flags = data[position:stop:stride]
-        sizes = data[position + 1 : stop : stride]
-        count = min(len(flags) - len(flags.lstrip(b"\0")), len(sizes) - len(sizes.lstrip(bytes((size,)))))
-        if count > _STREAK:
-            run = memoryview(data)[position : position + count * stride]
-            items.extend(chain.from_iterable(_run_of(size).iter_unpack(run)))
-            return count
-        return 0
+        stride = len(header) + size
+        count = min((len(data) - position) // stride, limit)
+        if count <= _STREAK:
+            return 0
+        stop = position + count * stride
+        for offset, octet in enumerate(header):
+            column = data[position + offset : stop : stride]
+            count = min(count, len(column) - len(column.lstrip(bytes((octet,)))))
+        if count <= _STREAK:
+            return 0
+        run = memoryview(data)[position : position + count * stride]
+        items.extend(chain.from_iterable(_run_of(len(header), size).iter_unpack(run)))
+        return count
 
     def _take_frame(self, position: int, end: int, items: list[Item]) -> int:
         """Take any one frame; return where the next one starts, or -(position + 1) if this one is not whole yet."""

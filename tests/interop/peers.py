@@ -151,8 +151,8 @@ class LibzmqPeer:
 
 
 @contextlib.asynccontextmanager
-async def attentive(peer: object) -> AsyncIterator[None]:
-    """Keep calling a libzmq peer, which sees to what happened to its connections only within calls."""
+async def attentive(peer: aiomq.Socket | LibzmqPeer) -> AsyncIterator[None]:
+    """Keep calling a libzmq peer, which sees to what happened to its connections only within calls; aiomq needs none."""
 
     async def call_again_and_again() -> None:
         while isinstance(peer, LibzmqPeer):

@@ -269,8 +269,8 @@ async def test_xpub_is_told_once_of_each_topic_and_once_of_its_end(context: aiom
         xpub.bind("tcp://127.0.0.1:*")
         steps = await told(xpub, xpub.last_endpoint, context, aiomq_subscribes=False, tells_all_cancels=False)
     assert steps == [
-        [b"\x01a"], [], [], [b"\x01b"], [b"\x01ab"], [], [], [], [b"\x00a"], [b"\x01"], [b"\x00"], [b"\x01"], [], [], [],
-        [b"\x01c"],
+        [b"\x01a"], [], [], [b"\x01b"], [b"\x01ab"], [], [], [], [b"\x00a"], [b"\x01"], [b"\x00"], [b"\x01"],
+        [], [], [], [b"\x01c"],
     ]  # fmt: skip
 
 

@@ -70,12 +70,11 @@ async def test_parity_11_08_full_until_half_of_the_mark_is_read(
     assert filled(push, frames) == half
 
 
-async def test_parity_11_08_a_changed_mark_works_at_once(make: Make) -> None:
+async def test_parity_11_08_a_mark_changed_later_is_that_of_the_links_there_are(make: Make) -> None:
     pull, push = make(aiomq.PULL, rcvhwm=1), make(aiomq.PUSH, sndhwm=1)
     push.connect(pull.bind(next(_names)))
-    assert filled(push) == 2
     push.set("sndhwm", 4)
-    assert filled(push) == 3
+    assert filled(push) == 5
 
 
 # -- 9: who queues, and for whom --------------------------------------------------------------------------------------
@@ -145,10 +144,10 @@ async def test_parity_11_09_a_binding_socket_loses_its_queue_with_the_peer(make:
         continue
     first.abort()
     await router.told_until(Event.DISCONNECTED)
-    second = await script.greeted(endpoint, "DEALER", ("Identity", b"peer"))
-    second.send(frame(b"again"))
-    assert await router.recv() == [b"peer", b"again"]
-    await router.send(b"peer", b"fresh")
+    second = await script.greeted(endpoint, "DEALER", ("Identity", b"next"))
+    second.send(frame(b"here"))
+    assert await router.recv() == [b"next", b"here"]
+    await router.send(b"next", b"fresh")
     assert await second.frame() == (0, b"fresh")
 
 

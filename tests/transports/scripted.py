@@ -181,6 +181,9 @@ class Script:
     ) -> None:
         for acceptor in self._acceptors:
             acceptor.close()
+        for _ in range(5):  # who was being accepted is accepted then
+            await asyncio.sleep(0)
+        for acceptor in self._acceptors:
             self._wires += [await acceptor.accept() for _ in range(acceptor.waiting)]
         for wire in self._wires:
             await wire.gone()

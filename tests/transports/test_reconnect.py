@@ -326,6 +326,55 @@ async def test_immediate_loses_what_waited_with_the_connection(context: aiomq.Co
         assert await again.frame() == (0, b"fresh")
 
 
+# -- peers that are turned away ---------------------------------------------------------------------------------------
+
+
+async def test_a_pair_with_a_peer_does_not_connect_to_another(context: aiomq.Context, script: Script) -> None:
+    first, second = await script.listen(), await script.listen()
+    with context.socket(aiomq.PAIR) as pair, pair.monitor() as events:
+        pair.connect(first.endpoint)
+        pair.connect(second.endpoint)
+        wire = await script.accepted(first)
+        await wire.greet("PAIR")
+        await pair.send(b"to the first")
+        assert await wire.frame() == (0, b"to the first")
+        assert second.endpoint not in repr(pair)
+        pair.disconnect(first.endpoint)
+        await until(events, Event.DISCONNECTED)
+        pair.connect(second.endpoint)
+        await (await script.accepted(second)).greet("PAIR")
+
+
+async def test_a_pair_with_a_peer_turns_away_who_connects_and_says_why(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.PAIR) as pair, pair.monitor() as events:
+        pair.bind("tcp://127.0.0.1:*")
+        first = await script.greeted(pair.last_endpoint, "PAIR")
+        first.send(frame(b"first"))
+        assert await pair.recv() == b"first"
+        second = await script.greeted(pair.last_endpoint, "PAIR")
+        assert await second.ended() == b""
+        assert "takes one only" in (await until(events, Event.DISCONNECTED)).reason
+        first.close()
+        await until(events, Event.DISCONNECTED)
+        third = await script.greeted(pair.last_endpoint, "PAIR")
+        await pair.send(b"to the third")
+        assert await third.frame() == (0, b"to the third")
+
+
+async def test_immediate_pair_with_a_peer_gives_up_the_other(context: aiomq.Context, script: Script) -> None:
+    first, second = await script.listen(), await script.listen()
+    with context.socket(aiomq.PAIR, immediate=1) as pair, pair.monitor() as events:
+        pair.connect(first.endpoint)
+        await (await script.accepted(first)).greet("PAIR")
+        await until(events, Event.HANDSHAKE_SUCCEEDED)
+        pair.connect(second.endpoint)
+        wire = await script.accepted(second)
+        await wire.greet("PAIR")
+        assert await wire.ended() == b""
+        assert "takes one only" in (await until(events, Event.DISCONNECTED)).reason
+        await settled(lambda: second.endpoint not in repr(pair))
+
+
 # -- disconnect and unbind --------------------------------------------------------------------------------------------
 
 
