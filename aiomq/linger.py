@@ -14,6 +14,9 @@ __all__ = ["wait_finished"]
 _SLACK: Final = 1.0
 """Seconds between the end of a LINGER and the end of the wait for it."""
 
+_LOOK: Final = 0.05
+"""Seconds between two looks whether the loops of other threads still exist: they end without a word."""
+
 
 async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[SocketCore]:
     """Wait until closed sockets are finished, for as long as they make progress.
@@ -41,16 +44,34 @@ async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[Soc
         while waiting := [core for core in cores if not core.finished]:
             before = [core.queued() for core in waiting]
             changed.clear()
-            try:
-                async with asyncio.timeout(max(grace, *(_patience(core) for core in waiting))):
-                    await changed.wait()
-            except TimeoutError:
-                if before == [core.queued() for core in waiting]:
-                    return waiting
+            seconds = max(grace, *(_patience(core) for core in waiting))
+            if not await _happens(changed, seconds, waiting) and before == [core.queued() for core in waiting]:
+                return waiting
         return []
     finally:
         for core in cores:
             core.finished_callbacks.remove(tell)
+
+
+async def _happens(changed: asyncio.Event, seconds: float, waiting: Collection[SocketCore]) -> bool:
+    """Wait for an event, for so long at most; return whether it came.
+
+    A loop in another thread may be closed meanwhile, and then finishes nothing: its sockets are given up.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    elsewhere = [core for core in waiting if core.thread is not None and core.loop is not loop]
+    while not changed.is_set():
+        left = deadline - loop.time()
+        if left <= 0:
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(left, _LOOK) if elsewhere else left):
+                await changed.wait()
+        for core in elsewhere:
+            if not core.finished and core.loop.is_closed():
+                core.abandon()
+    return True
 
 
 def _patience(core: SocketCore) -> float:

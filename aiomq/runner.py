@@ -41,10 +41,21 @@ def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
     Raises:
         KeyboardInterrupt: SIGINT came, and `main` let itself be cancelled.
         SystemExit: SIGTERM came, and `main` let itself be cancelled; the status is 143, as a shell would say it.
+        RuntimeError: an event loop runs in this thread already.
         Whatever `main` raised.
     """
+    if _is_running():
+        raise RuntimeError("aiomq.run starts an event loop, but one runs here already: await the coroutine instead")
     with asyncio.Runner(debug=debug, loop_factory=loop_factory()) as runner:
         return runner.run(_supervise(main))
+
+
+def _is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _supervise(main: Coroutine[Any, Any, T]) -> T:

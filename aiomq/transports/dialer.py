@@ -180,7 +180,7 @@ class Dialer(Generic[TargetT_contra]):
         if self._closed:
             connection.finish(None)
         elif peer.left:
-            connection.end()
+            connection.end("the socket takes no further peer")
         return peer
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:

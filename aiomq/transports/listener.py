@@ -129,10 +129,8 @@ class Listener(Generic[TargetT_contra]):
         if not self._closed:
             self._closed = True
             self._owner.emit(Event.CLOSED, self.endpoint, self.fd)
-            if self._starting is None:
+            if self._starting is None:  # else it is not interrupted: half a server cannot be closed
                 self._stop_listening()
-            else:
-                self._starting.cancel()
         for connection in tuple(self._connections):
             if connection.peer is not None:
                 connection.peer.leave(drop=True)

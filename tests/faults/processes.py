@@ -17,7 +17,7 @@ class Program:
     """A Python program in a process of its own."""
 
     def __init__(self, source: str, *arguments: str, options: tuple[str, ...] = ()) -> None:
-        self.process = subprocess.Popen(  # noqa: S603  # our own programs
+        self.process = subprocess.Popen(
             [sys.executable, *options, "-c", textwrap.dedent(source), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

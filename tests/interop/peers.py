@@ -152,7 +152,7 @@ class LibzmqPeer:
 
 @contextlib.asynccontextmanager
 async def attentive(peer: aiomq.Socket | LibzmqPeer) -> AsyncIterator[None]:
-    """Keep calling a libzmq peer, which sees to what happened to its connections only within calls; aiomq needs none."""
+    """Keep calling a libzmq peer, which sees to what happened to its connections only within calls."""
 
     async def call_again_and_again() -> None:
         while isinstance(peer, LibzmqPeer):

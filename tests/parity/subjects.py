@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeAlias
 
+import pytest
 import zmq
 
 import aiomq
@@ -14,10 +16,7 @@ from aiomq.monitor import Monitor
 from tests.transports.judge import Judge, LibzmqSocket, receive
 from tests.transports.scripted import events_until
 
-__all__ = ["FAILURES", "Make", "Subject", "filled", "ours", "theirs"]
-
-FAILURES: Final = (aiomq.ZMQError, zmq.ZMQError)
-"""What either library raises; the number is in `errno`."""
+__all__ = ["Make", "Subject", "failing", "filled", "ours", "theirs"]
 
 Told: TypeAlias = list[tuple[str, int]]
 
@@ -25,25 +24,25 @@ Told: TypeAlias = list[tuple[str, int]]
 class Subject(Protocol):
     """A socket of either library."""
 
-    def bind(self, address: str) -> str:
+    def bind(self, address: str, /) -> str:
         """Bind, and return what was bound."""
 
-    def connect(self, address: str) -> None:
+    def connect(self, address: str, /) -> object:
         """Connect."""
 
-    def unbind(self, address: str) -> None:
+    def unbind(self, address: str, /) -> object:
         """Take back a bind."""
 
-    def disconnect(self, address: str) -> None:
+    def disconnect(self, address: str, /) -> object:
         """Take back a connect."""
 
-    def set(self, name: str, value: Any) -> None:
+    def set(self, name: str, value: Any, /) -> None:
         """Set an option."""
 
-    def subscribe(self, topic: bytes) -> None:
+    def subscribe(self, topic: bytes, /) -> object:
         """Subscribe a SUB."""
 
-    def unsubscribe(self, topic: bytes) -> None:
+    def unsubscribe(self, topic: bytes, /) -> object:
         """Take back a subscription."""
 
     async def send(self, *frames: bytes) -> None:
@@ -195,6 +194,14 @@ def theirs(judge: Judge) -> Make:
         return _Theirs(judge, judge.socket(socket_type, **options))
 
     return make
+
+
+@contextmanager
+def failing(number: int) -> Iterator[None]:
+    """Check that the call inside is refused with this error number."""
+    with pytest.raises((aiomq.ZMQError, zmq.ZMQError)) as refused:
+        yield
+    assert getattr(refused.value, "errno", None) == number
 
 
 def filled(subject: Subject, frames: Sequence[bytes] = (b"message",), at_most: int = 1500) -> int:

@@ -13,7 +13,7 @@ import aiomq
 from aiomq import Event
 from aiomq.options import default_options
 from aiomq.transports.dialer import Backoff
-from tests.parity.subjects import FAILURES, Make, Subject
+from tests.parity.subjects import Make, Subject, failing
 from tests.transports.scripted import COMMAND, GREETING, Script, Wire, closed_port, frame, handshake
 
 TYPES: Final = ["PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB"]
@@ -83,9 +83,7 @@ def test_parity_11_03_no_jitter_with_back_off(monkeypatch: pytest.MonkeyPatch) -
     assert backoff.next_ms() == 10
 
 
-@pytest.mark.parametrize(
-    ("ivl", "ivl_max", "expected"), [(1, 5, [1, 2, 4, 5, 5]), (3, 3, [3] * 5), (9, 2, [2] * 5)]
-)
+@pytest.mark.parametrize(("ivl", "ivl_max", "expected"), [(1, 5, [1, 2, 4, 5, 5]), (3, 3, [3] * 5), (9, 2, [2] * 5)])
 async def test_parity_11_03_waits_with_back_off(
     make: Make, script: Script, ivl: int, ivl_max: int, expected: list[int]
 ) -> None:
@@ -214,9 +212,8 @@ async def test_parity_11_10_disconnect_ends_all_connects_to_the_endpoint(make: M
     for _ in range(2):
         push.connect(acceptor.endpoint)
     push.disconnect(acceptor.endpoint)
-    with pytest.raises(FAILURES) as refused:
+    with failing(errno.ENOENT):
         push.disconnect(acceptor.endpoint)
-    assert refused.value.errno == errno.ENOENT
 
 
 # -- 11: unbind -------------------------------------------------------------------------------------------------------
@@ -227,17 +224,14 @@ async def test_parity_11_11_unbind_takes_the_real_endpoint_alone(make: Make) -> 
     endpoint = pull.bind("tcp://*:*")
     port = endpoint.rpartition(":")[2]
     for other in ("tcp://*:*", f"tcp://*:{port}", "tcp://127.0.0.1:9"):
-        with pytest.raises(FAILURES) as refused:
+        with failing(errno.ENOENT):
             pull.unbind(other)
-        assert refused.value.errno == errno.ENOENT
     pull.unbind(endpoint)
-    with pytest.raises(FAILURES) as refused:
+    with failing(errno.ENOENT):
         pull.unbind(endpoint)
-    assert refused.value.errno == errno.ENOENT
 
 
 async def test_parity_11_11_disconnect_of_what_is_not_connected(make: Make) -> None:
     push = make(aiomq.PUSH)
-    with pytest.raises(FAILURES) as refused:
+    with failing(errno.ENOENT):
         push.disconnect("tcp://127.0.0.1:9")
-    assert refused.value.errno == errno.ENOENT

@@ -34,7 +34,7 @@ async def turns(count: int) -> None:
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until something is true; the timeout of the test bounds it."""
     while not condition():
-        await asyncio.sleep(0)
+        await turns(1)
 
 
 async def settled(task: asyncio.Task[Any]) -> None:
@@ -61,9 +61,7 @@ def linked(
     return bound, connected
 
 
-async def subscribed(
-    context: aiomq.Context, address: str, **options: object
-) -> tuple[aiomq.Socket, aiomq.Socket]:
+async def subscribed(context: aiomq.Context, address: str, **options: object) -> tuple[aiomq.Socket, aiomq.Socket]:
     """Return a PUB and a SUB that is subscribed to everything, as the PUB knows."""
     pub, sub = linked(context, address, aiomq.PUB, aiomq.SUB, **options)
     sub.subscribe(b"")

@@ -87,7 +87,7 @@ async def test_socket_with_an_option_it_does_not_take_is_not_made(
 
 
 async def test_socket_of_no_type_is_refused_and_says_which_there_are(context: aiomq.Context) -> None:
-    with pytest.raises(aiomq.ZMQError, match="99 is no type of socket .* PAIR, PUB") as caught:
+    with pytest.raises(aiomq.ZMQError, match=r"99 is no type of socket .* PAIR, PUB") as caught:
         context.socket(99)
 
     assert caught.value.errno == errno.EINVAL

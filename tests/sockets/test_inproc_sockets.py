@@ -209,9 +209,7 @@ async def test_close_of_the_receiver_while_the_other_side_sends_is_an_end_for_bo
 
 @pytest.mark.parametrize(("sndhwm", "rcvhwm"), [(1, 1), (2, 3), (10, 1), (1, 10)])
 @pytest.mark.parametrize("bind_first", [True, False])
-async def test_hwm_is_the_sum_of_both_sides(
-    context: aiomq.Context, sndhwm: int, rcvhwm: int, bind_first: bool
-) -> None:
+async def test_hwm_is_the_sum_of_both_sides(context: aiomq.Context, sndhwm: int, rcvhwm: int, bind_first: bool) -> None:
     push, pull = context.socket(aiomq.PUSH, sndhwm=sndhwm), context.socket(aiomq.PULL, rcvhwm=rcvhwm)
     if bind_first:
         pull.bind(NAME)

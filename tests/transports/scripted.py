@@ -78,6 +78,11 @@ class Wire:
         """Write octets as they are."""
         self._writer.write(data)
 
+    @property
+    def unsent(self) -> int:
+        """How many octets the system has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def drain(self) -> None:
         """Wait until the system has taken what was written."""
         await self._writer.drain()
@@ -221,6 +226,12 @@ class Script:
         wire = await acceptor.accept()
         self._wires.append(wire)
         return wire
+
+    async def hang_up(self) -> None:
+        """Close all wires there are."""
+        for wire in self._wires:
+            await wire.gone()
+        self._wires.clear()
 
     def bound(self) -> socket.socket:
         """Return a socket that has a port and does not listen: who connects there is refused."""

@@ -236,10 +236,11 @@ async def test_an_abstract_name_makes_no_file(context: aiomq.Context, folder: Pa
 @linux_only
 async def test_an_abstract_name_has_no_trailing_nul_in_its_length(context: aiomq.Context) -> None:
     name = f"aiomq-{os.getpid()}-length"
-    with context.socket(aiomq.PULL) as pull:
+    with context.socket(aiomq.PULL) as pull, pull.monitor() as events:
         pull.bind(f"ipc://@{name}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as exact:
             exact.connect(f"\0{name}")
+            await until(events, Event.ACCEPTED)
             assert exact.getpeername() == f"\0{name}".encode()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as padded, pytest.raises(ConnectionRefusedError):
             padded.connect(f"\0{name}\0")
