@@ -12,7 +12,7 @@ import re
 import struct
 import tracemalloc
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Self
 
 import pytest
 
@@ -56,7 +56,7 @@ class Victim:
         self._good: Wire
         self._count = 0
 
-    async def __aenter__(self) -> Victim:
+    async def __aenter__(self) -> Self:
         self._good = await self._script.greeted(self.endpoint, "PUSH")
         await self.serves_the_good()
         return self

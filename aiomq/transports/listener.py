@@ -138,9 +138,14 @@ class Listener(Generic[TargetT_contra]):
         self._maybe_end()
 
     def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None and self._sock is not None:
+            loop = self._owner.loop
+            if isinstance(loop, asyncio.SelectorEventLoop):
+                # Not Server.close: that leaves open, for ever, the socket of whoever is being accepted in this turn.
+                loop.remove_reader(self._sock)
+            else:
+                server.close()
         if self._sock is not None:
             self._sock.close()
             self._sock = None

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiomq.endpoint import TcpEndpoint, format_tcp
 from aiomq.options import SocketOptions
@@ -57,12 +57,8 @@ class TcpTransport:
         """
         family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
         host = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host
-        try:
-            found = await loop.getaddrinfo(host, endpoint.port, family=family, type=socket.SOCK_STREAM)
-        except UnicodeError as error:  # a label over 63 characters, from the IDNA codec
-            raise OSError(errno.ENODEV, f"{host!r} is not a host name: {error}") from error
         failure: OSError | None = None
-        for each_family, _, _, _, address in found:
+        for each_family, _, _, _, address in await _resolve(loop, host, endpoint.port, family):
             try:
                 await self._open_address(loop, each_family, address, endpoint, options, factory)
             except OSError as error:
@@ -100,6 +96,18 @@ class TcpTransport:
 
     def release(self, endpoint: str) -> None:
         """Nothing to remove."""
+
+
+async def _resolve(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, family: int
+) -> Sequence[tuple[int, int, int, str, tuple[object, ...]]]:
+    """Return what a host means; a number is read here and now, a name is looked up in a thread of the loop's."""
+    with contextlib.suppress(socket.gaierror, UnicodeError):
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    try:
+        return await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label over 63 characters, from the IDNA codec
+        raise OSError(errno.ENODEV, f"{host!r} is not a host name: {error}") from error
 
 
 def _local_addresses(host: str, zone: str, port: int, *, ipv6: bool) -> Iterable[_Resolved]:

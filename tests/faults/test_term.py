@@ -145,7 +145,7 @@ async def test_term_goes_on_waiting_as_long_as_messages_leave(tmp_path: Path, mo
         await pull.recv()
         count += 1
         if loop.time() - begin < 0.2:  # slowly at first: for longer than the grace, but with progress
-            await asyncio.sleep(0.002)
+            await turns(50)
     await asyncio.wait_for(terminating, SOON)
 
     await another.term()

@@ -125,6 +125,8 @@ class Wire:
     def abort(self) -> None:
         """Close this end by a reset."""
         sock = self._writer.get_extra_info("socket")
+        if sock is None:
+            return  # the other side was quicker, and the transport is closed
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from typing import Any
 
 import pytest
@@ -256,3 +257,44 @@ async def test_a_with_block_around_bind_and_connect_ends_both(context: aiomq.Con
             await script.greeted(endpoint, "PUSH")
         await wire.ended()
         await settled(lambda: "bound=[] connected=[]" in repr(pull))
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_close_in_the_turn_in_which_somebody_is_accepted_leaves_nothing_open(
+    context: aiomq.Context, turns: int
+) -> None:
+    for address in ("tcp://127.0.0.1:*", "ipc://*"):
+        pull = context.socket(aiomq.PULL)
+        pull.bind(address)
+        for _ in range(2):
+            await asyncio.sleep(0)
+        with dialed(pull.last_endpoint):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await pull.aclose()
+
+
+def dialed(endpoint: str) -> socket.socket:
+    """Return a plain socket that is connected, without a turn of the loop."""
+    scheme, _, rest = endpoint.partition("://")
+    if scheme == "tcp":
+        host, _, port = rest.rpartition(":")
+        return socket.create_connection((host, int(port)))
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(rest)
+    return sock
+
+
+async def test_unbind_frees_the_address_at_once(context: aiomq.Context) -> None:
+    with context.socket(aiomq.PULL) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        endpoint = pull.last_endpoint
+        for _ in range(3):
+            for _ in range(3):  # until it is served
+                await asyncio.sleep(0)
+            pull.unbind(endpoint)
+            pull.bind(endpoint)
+        with context.socket(aiomq.PUSH) as push:
+            push.connect(endpoint)
+            await push.send(b"still")
+            assert await pull.recv() == b"still"
