@@ -70,7 +70,13 @@ class Socket(SocketBase):
         Cancellation: the message is wholly queued or wholly not; while the call waits, it is not.
         """
         gate = self._send_gate
-        if gate.granted > 0 and not flags and type(data) is bytes and len(data) <= _SMALL:
+        if (
+            gate.granted > 0
+            and not flags
+            and type(data) is bytes
+            and len(data) <= _SMALL
+            and get_ident() == self._send_thread
+        ):
             gate.granted -= 1
             gate.operation(data)
             return
@@ -222,7 +228,7 @@ class Socket(SocketBase):
         Cancellation: no message is lost: it is taken from its queue only when this call returns it.
         """
         gate = self._recv_gate
-        if gate.granted > 0 and not flags:
+        if gate.granted > 0 and not flags and get_ident() == self._recv_thread:
             gate.granted -= 1
             message = gate.operation()
             return message if type(message) is bytes else self._first_of(message)
@@ -246,7 +252,7 @@ class Socket(SocketBase):
         Raises and cancellation: as `recv`.
         """
         gate = self._recv_gate
-        if gate.granted > 0 and not flags:
+        if gate.granted > 0 and not flags and get_ident() == self._recv_thread:
             gate.granted -= 1
             message = gate.operation()
             return [message] if type(message) is bytes else list(message)
