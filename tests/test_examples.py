@@ -26,6 +26,12 @@ ENVIRONMENT: Final = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED":
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send to another process")
 
 
+def but_for_slowness(text: str) -> str:
+    """Leave out what asyncio's debug mode says of a step that took over 0.1 s: that tells of a busy machine."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not (line.startswith("Executing <") and " took " in line))
+
+
 def command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-X", "dev", str(EXAMPLES / f"{name}.py"), *arguments]
 
@@ -33,7 +39,7 @@ def command(name: str, *arguments: str) -> list[str]:
 def output_of(name: str) -> str:
     done = subprocess.run(command(name), env=ENVIRONMENT, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert but_for_slowness(done.stderr) == ""
     return done.stdout
 
 
@@ -191,4 +197,4 @@ def test_worker_process_ends_on_a_signal_in_silence(
         wait_until(lambda: httpx.get(f"{server.url}/reverse/abc", trust_env=False).status_code == 200)
 
         assert worker.stop(how) == status
-        assert worker.printed == ""
+        assert but_for_slowness(worker.printed) == ""
