@@ -165,6 +165,8 @@ class Gate:
         Raises:
             Again: `timeout_ms` (-1: never) went by first; its text is `late`.
         """
+        if self._error is not None:  # nobody would wake this waiter
+            raise self._error
         self.revoke()
         self.budget = 0
         waiter: asyncio.Future[None] = loop.create_future()

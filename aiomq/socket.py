@@ -194,12 +194,15 @@ class Socket(SocketBase):
 
         Raises:
             Again: SNDTIMEO went by with a message waiting. Those before it are sent, it and the rest are not.
+            ZMQError: EINVAL if a message was begun with SNDMORE and not ended: the first of these would be its end.
             Otherwise as `send`.
 
         Cancellation: each message is wholly queued or wholly not, in order: some first ones are, the rest are not.
         """
         core = self._core
         core.enter()
+        if self._parts_out:
+            raise ZMQError(errno.EINVAL, "a message was begun with SNDMORE: send its last frame before send_many")
         gate = self._send_gate
         try_send = self._try_send
         for each in messages:

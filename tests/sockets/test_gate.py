@@ -308,3 +308,15 @@ async def test_take_turn_cancelled_has_given_the_turn_and_begins_a_budget() -> N
         await task
 
     assert shelf.gate.budget == BUDGET
+
+
+async def test_wait_for_at_a_closed_gate_raises_what_closed_it() -> None:
+    shelf = Shelf()
+    closed = ZMQError(errno.ENOTSOCK, "closed")
+    shelf.gate.close(closed)
+
+    with pytest.raises(ZMQError) as raised:
+        await asyncio.wait_for(shelf.get(), 5)
+
+    assert raised.value is closed
+    assert not shelf.gate.waiters

@@ -397,3 +397,16 @@ async def test_rep_that_several_tasks_receive_from_serves_the_next_after_the_rep
     assert await tasks[1] == b"2"
     await rep.send(b"to 2")
     assert [await first.recv(), await second.recv()] == [b"to 1", b"to 2"]
+
+
+async def test_send_many_after_sndmore_is_refused_and_leaves_the_parts(context: aiomq.Context) -> None:
+    pull, push = linked(context, "inproc://begun", aiomq.PULL, aiomq.PUSH)
+    await push.send(b"head", aiomq.SNDMORE)
+
+    with pytest.raises(aiomq.ZMQError, match="SNDMORE") as refused:
+        await push.send_many([b"other"])
+    await push.send(b"tail")
+    await push.send_many([b"other"])
+
+    assert refused.value.errno == errno.EINVAL
+    assert [await pull.recv_multipart() for _ in range(2)] == [[b"head", b"tail"], [b"other"]]
