@@ -240,21 +240,25 @@ class SocketCore:
 
     def peer_corked(self, peer: CorePeer, append: Callable[[Item], None], room: int) -> None:
         """Until the turn ends a peer only collects messages: if all go to it, they can go straight to its queue."""
-        gate = self.send_gate
-        count = min(room, gate.budget - 1)
-        if count >= GRANT_MIN and not gate.granted and self.pattern.straight_out() is peer:
-            gate.grant(append, count)
+        self._grant_sends(peer, append, room)
 
     def peer_streams(
         self, peer: CorePeer, append: Callable[[Item], None], room: int, used: Callable[[int], None]
     ) -> bool:
         """The same for an inproc peer whose reader has fallen behind; return whether there is a grant now."""
+        if not self._grant_sends(peer, append, room, used):
+            return False
+        self.loop.call_soon(self.send_gate.end_turn)  # no flusher does it for an inproc peer
+        return True
+
+    def _grant_sends(
+        self, peer: CorePeer, append: Callable[[Item], None], room: int, used: Callable[[int], None] | None = None
+    ) -> bool:
         gate = self.send_gate
         count = min(room, gate.budget - 1)
         if count < GRANT_MIN or gate.granted or self.pattern.straight_out() is not peer:
             return False
         gate.grant(append, count, used)
-        self.loop.call_soon(gate.end_turn)
         return True
 
     def _offer_recv(self) -> None:

@@ -15,7 +15,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from aiomq.constants import Flag, PollEvent
 from aiomq.errors import Again, ContextTerminated, ZMQError
-from aiomq.gate import Gate
 from aiomq.message import Frames, Message, message_of
 from aiomq.poller import wait_ready
 from aiomq.socket_base import SocketBase
@@ -443,27 +442,6 @@ class Socket(SocketBase):
         """
         ready = await wait_ready([(self, PollEvent(flags))], timeout)
         return ready[0][1] if ready else PollEvent(0)
-
-    def ready_events(self) -> PollEvent:
-        """Return what could be done now without waiting."""
-        pattern = self._core.pattern
-        self._recv_gate.revoke()  # to look for a matching message may take those before it
-        events = PollEvent(0)
-        if self._parts_in or pattern.can_recv():
-            events |= PollEvent.POLLIN
-        if pattern.can_send():
-            events |= PollEvent.POLLOUT
-        return events
-
-    def gates(self, events: PollEvent) -> list[Gate]:
-        """Return the gates to watch for some events (for `Poller`)."""
-        self._core.enter()
-        gates = []
-        if events & PollEvent.POLLIN:
-            gates.append(self._recv_gate)
-        if events & PollEvent.POLLOUT:
-            gates.append(self._send_gate)
-        return gates
 
 
 def _frame(data: object) -> bytes:

@@ -273,7 +273,24 @@ class SocketBase(OptionAttributes, StateAttributes):
 
     def ready_events(self) -> PollEvent:
         """Return what could be done now without waiting."""
-        raise NotImplementedError
+        pattern = self._core.pattern
+        self._recv_gate.revoke()  # to look for a matching message may take those before it
+        events = PollEvent(0)
+        if self._parts_in or pattern.can_recv():
+            events |= PollEvent.POLLIN
+        if pattern.can_send():
+            events |= PollEvent.POLLOUT
+        return events
+
+    def gates(self, events: PollEvent) -> list[Gate]:
+        """Return the gates to watch for some events (for `Poller`)."""
+        self._core.enter()
+        gates = []
+        if events & PollEvent.POLLIN:
+            gates.append(self._recv_gate)
+        if events & PollEvent.POLLOUT:
+            gates.append(self._send_gate)
+        return gates
 
     # -- what it is, and what goes on --------------------------------------------------------------------------------
 
