@@ -6,14 +6,36 @@ container, and every queue in between passes it on as it is. Nothing mutable eve
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-__all__ = ["Frames", "Item", "Message", "Subscription", "first_frame", "frames_of", "message_of"]
+from aiomq.errors import ZMQError
+
+__all__ = [
+    "FrameLike",
+    "Frames",
+    "Item",
+    "Message",
+    "MessageLike",
+    "Subscription",
+    "as_frame",
+    "as_frames",
+    "as_message",
+    "first_frame",
+    "frames_of",
+    "message_of",
+]
 
 Frames: TypeAlias = tuple[bytes, ...]
 
 Message: TypeAlias = bytes | Frames
 """One frame as `bytes`, or two and more as a tuple of `bytes`. A tuple of one frame never occurs."""
+
+FrameLike: TypeAlias = bytes | bytearray | memoryview
+"""What a frame can be given as; anything but `bytes` is copied at the call, so it may be reused afterwards."""
+
+MessageLike: TypeAlias = FrameLike | Sequence[FrameLike]
 
 
 class Subscription:
@@ -58,3 +80,35 @@ def message_of(frames: list[bytes] | Frames) -> Message:
 def first_frame(message: Message) -> bytes:
     """Return the first frame: the one that subscriptions are matched against."""
     return message[0] if type(message) is tuple else message  # type: ignore[return-value]  # mypy: as above
+
+
+def as_frame(data: object) -> bytes:
+    """Return a user's frame as bytes."""
+    if type(data) is bytes:
+        return data
+    if isinstance(data, str):
+        raise TypeError("a frame is bytes, not str: use send_string, or encode the text")
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]  # the TypeError is what we are after
+    except TypeError:
+        raise TypeError(f"a frame is bytes or has the buffer interface, not {type(data).__name__}") from None
+
+
+def as_frames(msg_parts: object) -> Frames:
+    """Return a user's message as frames."""
+    if isinstance(msg_parts, (bytes, bytearray, memoryview, str)):
+        raise TypeError(f"send_multipart takes a sequence of frames, not one {type(msg_parts).__name__}: use send")
+    try:
+        frames = tuple([as_frame(part) for part in msg_parts])  # type: ignore[attr-defined]  # the TypeError, again
+    except TypeError as error:
+        raise TypeError(f"a message is a sequence of frames: {error}") from None
+    if not frames:
+        raise ZMQError(errno.EINVAL, "a message has at least one frame; to send an empty message, send [b'']")
+    return frames
+
+
+def as_message(each: MessageLike) -> Message:
+    """Return a user's message as it goes into a queue."""
+    if isinstance(each, (bytes, bytearray, memoryview, str)):
+        return as_frame(each)
+    return message_of(as_frames(each))

@@ -169,7 +169,7 @@ class _Descriptors:
             raise
 
     def _watch(self, each: Pollable, events: PollEvent) -> None:
-        fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]
+        fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]  # checked by `register`
         if events & PollEvent.POLLIN:
             self._loop.add_reader(fd, self._mark, each, PollEvent.POLLIN)
         if events & PollEvent.POLLOUT:

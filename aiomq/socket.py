@@ -11,20 +11,15 @@ import errno
 import json
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiomq.constants import Flag, PollEvent
 from aiomq.errors import Again, ContextTerminated, ZMQError
-from aiomq.message import Frames, Message, message_of
+from aiomq.message import FrameLike, Frames, Message, MessageLike, as_frame, as_frames, as_message, message_of
 from aiomq.poller import wait_ready
 from aiomq.socket_base import SocketBase
 
 __all__ = ["FrameLike", "MessageLike", "Socket"]
-
-FrameLike: TypeAlias = bytes | bytearray | memoryview
-"""What a frame can be given as; anything but `bytes` is copied at the call, so it may be reused afterwards."""
-
-MessageLike: TypeAlias = FrameLike | Sequence[FrameLike]
 
 T = TypeVar("T")
 
@@ -89,7 +84,7 @@ class Socket(SocketBase):
         ):
             gate.budget -= 1
             return
-        await self._send_frames((_frame(data),), flags)
+        await self._send_frames((as_frame(data),), flags)
 
     async def send_multipart(self, msg_parts: Sequence[FrameLike], flags: int = 0) -> None:
         """Send a message of one frame or more, whole or not at all.
@@ -100,7 +95,7 @@ class Socket(SocketBase):
 
         Raises and cancellation: as `send`.
         """
-        await self._send_frames(_frames(msg_parts), flags)
+        await self._send_frames(as_frames(msg_parts), flags)
 
     async def _send_frames(self, frames: Frames, flags: int) -> None:
         core = self._core
@@ -150,7 +145,7 @@ class Socket(SocketBase):
 
     def _charge(self, message: Message) -> None:
         """Count a message against the budget, and let a large one leave now rather than at the end of the turn."""
-        size = len(message) if type(message) is bytes else sum(map(len, message))  # type: ignore[arg-type]
+        size = len(message) if type(message) is bytes else sum(map(len, message))  # type: ignore[arg-type]  # not bytes: a tuple
         gate = self._send_gate
         if size > _SMALL:
             self._core.flusher.flush()
@@ -171,7 +166,7 @@ class Socket(SocketBase):
         Raises:
             Again: there is no room; nothing of the message was sent.
         """
-        frames = _frames(msg_parts)
+        frames = as_frames(msg_parts)
         core = self._core
         core.enter()
         self._send_gate.revoke()
@@ -205,7 +200,7 @@ class Socket(SocketBase):
         gate = self._send_gate
         try_send = self._try_send
         for each in messages:
-            message: Message = each if type(each) is bytes else _message(each)
+            message: Message = each if type(each) is bytes else as_message(each)
             if gate.granted > 0 and type(message) is bytes and len(message) <= _SMALL:
                 gate.granted -= 1
                 gate.operation(message)
@@ -238,7 +233,7 @@ class Socket(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]
+                return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]  # not bytes: a tuple
         if self._parts_in:
             return self._next_part()
         message = await self._recv_message(flags)
@@ -246,7 +241,7 @@ class Socket(SocketBase):
             if self._recv_thread is None:
                 self._recv_thread = self._core.thread
             return message
-        return self._first_of(message)  # type: ignore[arg-type]
+        return self._first_of(message)  # type: ignore[arg-type]  # not bytes: a tuple
 
     async def recv_multipart(self, flags: int = 0) -> list[bytes]:
         """Receive a whole message as the list of its frames (what is left of it, if `recv` took some).
@@ -262,13 +257,13 @@ class Socket(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
+                return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]  # not bytes: a tuple
         if self._parts_in:
             return self._rest_of_parts()
         message = await self._recv_message(flags)
         if self._recv_thread is None:
             self._recv_thread = self._core.thread
-        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
+        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]  # not bytes: a tuple
 
     async def _recv_message(self, flags: int) -> Message:
         """Receive a whole message by the long way: turns, timeouts, waiting."""
@@ -324,7 +319,7 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._next_part()
         message = self._recv_message_nowait()
-        return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]
+        return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]  # not bytes: a tuple
 
     def recv_multipart_nowait(self) -> list[bytes]:
         """Receive a whole message if there is one now. An ordinary call.
@@ -335,7 +330,7 @@ class Socket(SocketBase):
         if self._parts_in:
             return self._rest_of_parts()
         message = self._recv_message_nowait()
-        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]
+        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]  # not bytes: a tuple
 
     def _recv_message_nowait(self) -> Message:
         self._core.enter()
@@ -368,7 +363,7 @@ class Socket(SocketBase):
                     message = try_recv()
                     if message is None:
                         break
-                    messages.append([message] if type(message) is bytes else list(message))  # type: ignore[arg-type]
+                    messages.append([message] if type(message) is bytes else list(message))  # type: ignore[arg-type]  # not bytes: a tuple
             gate.budget -= len(messages) // 16
         return messages
 
@@ -442,34 +437,3 @@ class Socket(SocketBase):
         """
         ready = await wait_ready([(self, PollEvent(flags))], timeout)
         return ready[0][1] if ready else PollEvent(0)
-
-
-def _frame(data: object) -> bytes:
-    """Return a user's frame as bytes."""
-    if type(data) is bytes:
-        return data
-    if isinstance(data, str):
-        raise TypeError("a frame is bytes, not str: use send_string, or encode the text")
-    try:
-        return bytes(memoryview(data))  # type: ignore[arg-type]  # the TypeError is what we are after
-    except TypeError:
-        raise TypeError(f"a frame is bytes or has the buffer interface, not {type(data).__name__}") from None
-
-
-def _frames(msg_parts: object) -> Frames:
-    """Return a user's message as frames."""
-    if isinstance(msg_parts, (bytes, bytearray, memoryview, str)):
-        raise TypeError(f"send_multipart takes a sequence of frames, not one {type(msg_parts).__name__}: use send")
-    try:
-        frames = tuple([_frame(part) for part in msg_parts])  # type: ignore[attr-defined]  # the TypeError, again
-    except TypeError as error:
-        raise TypeError(f"a message is a sequence of frames: {error}") from None
-    if not frames:
-        raise ZMQError(errno.EINVAL, "a message has at least one frame; to send an empty message, send [b'']")
-    return frames
-
-
-def _message(each: MessageLike) -> Message:
-    if isinstance(each, (bytes, bytearray, memoryview, str)):
-        return _frame(each)
-    return message_of(_frames(each))

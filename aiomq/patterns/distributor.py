@@ -20,16 +20,13 @@ class Distributor:
     Attributes:
         peers: everyone attached, in that order.
         dropped: how often a peer missed a message because it was full, over the distributor's life.
-        became_full: a peer took its last message since this was last set to False, which is for the socket to do: the
-            event loop then needs a turn, or the next messages are dropped for that peer.
     """
 
-    __slots__ = ("became_full", "dropped", "peers")
+    __slots__ = ("dropped", "peers")
 
     def __init__(self) -> None:
         self.peers: dict[Peer, None] = {}
         self.dropped = 0
-        self.became_full = False
 
     def attach(self, peer: Peer) -> None:
         """Count a peer among those who get what goes to all."""
@@ -46,8 +43,8 @@ class Distributor:
         for peer in peers:
             if not peer.writable:
                 self.dropped += 1
-            elif not peer.put(message):
-                self.became_full = True
+            else:
+                peer.put(message)
 
     def send_to_all(self, message: Message) -> None:
         """Put a message to every attached peer that has room."""

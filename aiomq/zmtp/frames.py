@@ -302,7 +302,7 @@ class FrameEncoder:
             elif type(item) is tuple:
                 total += _add_message(item, pieces, buffers)
             else:
-                total += self._add_subscription(item, pieces, buffers)  # type: ignore[arg-type]
+                total += self._add_subscription(item, pieces, buffers)  # type: ignore[arg-type]  # what is left is a Subscription
             count += 1
             if total >= BATCH_BYTES:
                 break

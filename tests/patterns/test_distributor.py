@@ -16,7 +16,7 @@ def attached(distributor: Distributor, *hwms: int) -> list[FakePeer]:
 def test_distributor_with_no_peer_sends_to_nobody() -> None:
     distributor = Distributor()
     distributor.send_to_all(b"x")
-    assert (distributor.dropped, distributor.became_full) == (0, False)
+    assert distributor.dropped == 0
 
 
 def test_distributor_send_to_all_reaches_every_attached_peer() -> None:
@@ -53,23 +53,22 @@ def test_distributor_peer_with_room_again_gets_the_next_message() -> None:
     assert peer.outbox == [b"3"]
 
 
-def test_distributor_became_full_is_set_by_the_last_message_a_peer_takes() -> None:
+def test_distributor_leaves_a_peer_full_with_the_last_message_it_takes() -> None:
     distributor = Distributor()
-    attached(distributor, 2, 9)
+    small, large = attached(distributor, 2, 9)
     distributor.send_to_all(b"1")
-    assert not distributor.became_full
+    assert small.writable
     distributor.send_to_all(b"2")
-    assert distributor.became_full
+    assert (small.writable, large.writable) == (False, True)
+    assert distributor.dropped == 0
 
 
-def test_distributor_became_full_stays_reset_while_a_full_peer_only_drops() -> None:
+def test_distributor_counts_each_message_that_a_full_peer_misses() -> None:
     distributor = Distributor()
     attached(distributor, 1)
-    distributor.send_to_all(b"1")
-    distributor.became_full = False
-    distributor.send_to_all(b"2")
-    assert not distributor.became_full
-    assert distributor.dropped == 1
+    for message in (b"1", b"2", b"3"):
+        distributor.send_to_all(message)
+    assert distributor.dropped == 2
 
 
 def test_distributor_detached_peer_gets_nothing_and_detaching_twice_is_harmless() -> None:
