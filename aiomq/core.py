@@ -120,7 +120,7 @@ class SocketCore:
         self.check_open()
         if self.thread is None:
             self.adopt(asyncio.get_running_loop())
-        else:
+        elif get_ident() != self.thread or not self.loop.is_running():  # in this thread only one loop can run
             self._check_loop()
 
     def check_open(self) -> None:
@@ -225,7 +225,8 @@ class SocketCore:
                 peer.inbox.pop()
             return
         gate = self.recv_gate
-        gate.revoke()
+        if gate.granted:
+            gate.revoke()
         self.pattern.peer_readable(peer)
         if gate.is_awaited and self.pattern.can_recv():
             gate.wake(count)
@@ -266,7 +267,7 @@ class SocketCore:
         peer = self.pattern.straight_in()
         if peer is not None and not self.parts_in:
             gate = self.recv_gate
-            count = min(len(peer.inbox) - peer.low_water - 1, gate.budget)
+            count = min(len(peer.inbox) - max(peer.low_water, 0) - 1, gate.budget)  # the last takes more than a popleft
             if count >= GRANT_MIN:
                 gate.grant(peer.inbox.popleft, count)
                 self.loop.call_soon(gate.end_turn)
@@ -278,7 +279,8 @@ class SocketCore:
 
     def _turned(self) -> None:
         """A REQ or REP did the one thing, and may be able to do the other now."""
-        self._wake_senders()
+        if self.send_gate.is_awaited:
+            self._wake_senders()
         gate = self.recv_gate
         if gate.is_awaited and self.pattern.can_recv():
             gate.wake()

@@ -41,9 +41,9 @@ class Flusher:
         corked = self._corked
         peer.corked = True
         if not corked:
-            self._loop.call_soon(self.end_turn)
             corked.append(peer)
             peer.flush()
+            self._loop.call_soon(self.end_turn)  # not before the flush: that is what the other side waits for
         else:
             corked.append(peer)
 

@@ -119,7 +119,8 @@ class Gate:
     def refill(self) -> None:
         """Begin a new budget, unless operations must go the long way."""
         if not self.waiters and self._error is None:
-            self.revoke()
+            if self._size:
+                self.revoke()
             self.budget = BUDGET
             if self.offer is not None:
                 self.offer()
@@ -187,6 +188,10 @@ class Gate:
                         raise Again(late)
                     timer.cancel()
                     timer = loop.call_at(deadline, self._expire, waiter, late)
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()  # seen, also where a cancellation came first: asyncio logs those nobody looked at
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
@@ -204,9 +209,10 @@ class Gate:
             waiter.set_exception(Again(late))
 
     def _leave(self, waiter: asyncio.Future[None]) -> None:
-        self.waiters.remove(waiter)
-        if waiter.done() and not waiter.cancelled():
-            waiter.exception()  # seen, also where a cancellation came first: asyncio logs those nobody looked at
+        if self.waiters[0] is waiter:
+            self.waiters.popleft()
+        else:
+            self.waiters.remove(waiter)
         if not self.waiters:
             self.refill()
         elif self._error is None and self._is_ready():

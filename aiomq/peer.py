@@ -93,7 +93,7 @@ class StreamPeer:
         self.routing_id = b""
         self.inbox: deque[Item] = deque()
         self.outbox: deque[Item] = deque()
-        self.low_water = 0
+        self.low_water = -1
         self.in_fair_queue = False
         self.address = ""
         self.writable = True

@@ -21,20 +21,20 @@ class FairQueue:
     It takes what it finds: whoever fills an inbox sees to it that a pattern without use for subscriptions gets none.
     """
 
-    # `_front` and `_shared` say again what is in `_ring`, so that reading from an only peer costs no look at the ring.
-    __slots__ = ("_front", "_ring", "_shared", "last_peer")
+    # `front` and `_shared` say again what is in `_ring`, so that reading from an only peer costs no look at the ring.
+    __slots__ = ("_ring", "_shared", "front", "last_peer")
 
     last_peer: Peer
     """Where the last message came from; there is none before the first message."""
 
     def __init__(self) -> None:
         self._ring: deque[Peer] = deque()
-        self._front: Peer | None = None
+        self.front: Peer | None = None
         self._shared = False
 
     def try_recv(self) -> Message | None:
         """Take a whole message from the peer whose turn it is; None if every inbox is empty."""
-        peer = self._front
+        peer = self.front
         if peer is None:
             return None
         inbox = peer.inbox
@@ -44,24 +44,27 @@ class FairQueue:
         elif self._shared:
             ring = self._ring
             ring.rotate(-1)
-            self._front = ring[0]
+            self.front = ring[0]
         self.last_peer = peer
         return message  # type: ignore[return-value]  # no subscription gets here: see the class
 
     def can_recv(self) -> bool:
         """Whether some peer has an unread message."""
-        return self._front is not None
+        return self.front is not None
 
     def straight_in(self) -> Peer | None:
         """Return the only peer with unread messages; None if there are several, or none."""
-        return None if self._shared else self._front
+        return None if self._shared else self.front
 
     def peer_readable(self, peer: Peer) -> None:
         """A peer's inbox got more: the peer joins at the end of the ring, unless it is in the ring."""
         if not peer.in_fair_queue and peer.inbox:
             peer.in_fair_queue = True
             self._ring.append(peer)
-            self._settle()
+            if self.front is None:
+                self.front = peer
+            else:
+                self._shared = True
 
     def detach(self, peer: Peer) -> None:
         """A peer is gone; what is left in its inbox stays readable."""
@@ -85,7 +88,7 @@ class FairQueue:
             self.remove(peer)
         elif self._shared:
             self._ring.rotate(-1)
-            self._front = self._ring[0]
+            self.front = self._ring[0]
         if len(inbox) <= peer.low_water:
             peer.inbox_low()
             if inbox and not peer.in_fair_queue:
@@ -93,7 +96,7 @@ class FairQueue:
 
     def _settle(self) -> None:
         ring = self._ring
-        self._front = ring[0] if ring else None
+        self.front = ring[0] if ring else None
         self._shared = len(ring) > 1
 
     def __repr__(self) -> str:

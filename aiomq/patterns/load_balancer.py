@@ -26,40 +26,40 @@ class TrySend(Protocol):
 class LoadBalancer:
     """Deals messages out to the peers with room, in turn."""
 
-    # `_front` and `_shared` say again what is in `_ring`, so that a message to an only peer costs no look at the ring.
-    __slots__ = ("_front", "_members", "_ring", "_shared")
+    # `front` and `_shared` say again what is in `_ring`, so that a message to an only peer costs no look at the ring.
+    __slots__ = ("_members", "_ring", "_shared", "front")
 
     def __init__(self) -> None:
         self._ring: deque[Peer] = deque()
         self._members: set[Peer] = set()
-        self._front: Peer | None = None
+        self.front: Peer | None = None
         self._shared = False
 
     def try_send(self, message: Message) -> bool:
         """Queue a whole message for the peer whose turn it is; False if no peer has room."""
-        peer = self._front
+        peer = self.front
         if peer is None:
             return False
         if peer.put(message):
             if self._shared:
                 ring = self._ring
                 ring.rotate(-1)
-                self._front = ring[0]
+                self.front = ring[0]
         else:
             self._step_aside(peer)
         return True
 
     def can_send(self) -> bool:
         """Whether some peer has room."""
-        return self._front is not None
+        return self.front is not None
 
     def next_peer(self) -> Peer | None:
         """Return the peer that the next message goes to, or None if none has room."""
-        return self._front
+        return self.front
 
     def straight_out(self) -> Peer | None:
         """Return the only peer with room; None if there are several, or none."""
-        return None if self._shared else self._front
+        return None if self._shared else self.front
 
     def attach(self, peer: Peer) -> None:
         """A peer exists now; it gets its turn as soon as it has room."""
@@ -87,7 +87,7 @@ class LoadBalancer:
 
     def _settle(self) -> None:
         ring = self._ring
-        self._front = ring[0] if ring else None
+        self.front = ring[0] if ring else None
         self._shared = len(ring) > 1
 
     def __repr__(self) -> str:

@@ -22,6 +22,9 @@ from aiomq.patterns.load_balancer import LoadBalancer
 __all__ = ["RepPattern", "ReqPattern"]
 
 _DELIMITER: Final = b""
+_NO_NUMBER: Final = (_DELIMITER,)
+"""The envelope of a request without REQ_CORRELATE."""
+
 _REQUEST_ID_MASK: Final = 0xFFFFFFFF
 
 
@@ -56,15 +59,17 @@ class ReqPattern(Pattern):
             raise ZMQError(
                 EFSM, "a REQ socket cannot send again before it received the reply: receive, or set REQ_RELAXED"
             )
-        if not self._balancer.can_send():
+        balancer = self._balancer
+        if balancer.front is None:
             return False
-        self._discard_replies()
-        peer = self._balancer.next_peer()
-        if peer is None:  # the last one with room was lost meanwhile
-            return False
-        self._envelope = self._next_envelope()
-        self._reply_peer = peer
-        return self._balancer.try_send((*self._envelope, *frames_of(message)))
+        self._reply = None
+        if self._fair_queue.front is not None:
+            self._discard_replies()
+            if balancer.front is None:  # the last one with room was lost meanwhile
+                return False
+        self._envelope = envelope = self._next_envelope() if self.options.req_correlate else _NO_NUMBER
+        self._reply_peer = balancer.front
+        return balancer.try_send((*envelope, message) if type(message) is bytes else (*envelope, *message))
 
     def try_recv(self) -> Message | None:
         """Take the body of the reply; None if it is not here yet.
@@ -74,7 +79,7 @@ class ReqPattern(Pattern):
         """
         if self._envelope is None:
             raise ZMQError(EFSM, "a REQ socket cannot receive before it sent a request: send first")
-        if not self._find_reply(self._envelope):
+        if self._reply is None and not self._find_reply(self._envelope):
             return None
         reply = self._reply
         self._envelope = self._reply_peer = self._reply = None
@@ -111,13 +116,10 @@ class ReqPattern(Pattern):
             self._reply_peer = None
 
     def _next_envelope(self) -> Frames:
-        if not self.options.req_correlate:
-            return (_DELIMITER,)
         self._request_id = (self._request_id + 1) & _REQUEST_ID_MASK
         return self._request_id.to_bytes(4, sys.byteorder), _DELIMITER  # the order is libzmq's; nobody else reads it
 
     def _discard_replies(self) -> None:
-        self._reply = None
         while self._fair_queue.try_recv() is not None:
             continue
 
@@ -160,7 +162,7 @@ class RepPattern(Pattern):
             raise ZMQError(EFSM, "a REP socket cannot send before it received a request: receive first")
         peer = self._origin
         if peer is not None and peer.writable:
-            peer.put((*self._envelope, *frames_of(message)))
+            peer.put((*self._envelope, message) if type(message) is bytes else (*self._envelope, *message))
         self._replying = False
         self._origin = None
         self.turned()
@@ -174,7 +176,7 @@ class RepPattern(Pattern):
         """
         if self._replying:
             raise ZMQError(EFSM, "a REP socket cannot receive again before it replied: send the reply first")
-        if not self._find_request():
+        if self._request is None and not self._find_request():
             return None
         request = self._request
         self._request = None
@@ -216,6 +218,10 @@ class RepPattern(Pattern):
 
     def _open(self, frames: Frames) -> None:
         """Take a request apart; leave it if there is no delimiter, or no body after it."""
+        if len(frames) == 2 and not frames[0]:  # straight from a REQ
+            self._envelope, self._request = _NO_NUMBER, frames[1]
+            self._origin = self._fair_queue.last_peer
+            return
         if _DELIMITER in frames[:-1]:
             start = frames.index(_DELIMITER) + 1
             self._envelope = frames[:start]

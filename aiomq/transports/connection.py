@@ -266,6 +266,20 @@ class Connection(asyncio.BufferedProtocol):
         assert decoder is not None
         inbox = peer.inbox
         hwm = peer.owner.options.rcvhwm or UNLIMITED  # as it is now: this option works at once
+        if not self._paused:  # most often all of it is decoded at once, and there is room for more
+            items = decoder.take(hwm - len(inbox))
+            if decoder.assembly.commands:
+                self._answer_commands()
+            if items:
+                inbox.extend(items)
+                peer.owner.message_received(peer, len(items))
+            if decoder.starved and len(inbox) < hwm:
+                return
+        self._pump_on(peer, decoder, hwm)
+
+    def _pump_on(self, peer: StreamPeer, decoder: FrameDecoder | LegacyFrameDecoder, hwm: int) -> None:
+        """Decode while there is room, and pause or resume reading."""
+        inbox = peer.inbox
         self._pumping = True
         try:
             while not decoder.starved and len(inbox) < hwm:
@@ -283,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._paused = True
                 self.transport.pause_reading()
         elif self._paused:
-            peer.low_water = 0
+            peer.low_water = -1
             self._paused = False
             if not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()

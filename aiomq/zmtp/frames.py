@@ -80,10 +80,11 @@ class FrameDecoder:
     to be overwritten; whatever is kept of it is copied when `take` returns with `starved` set, or by `detach_chunk`.
     """
 
-    __slots__ = ("_assembly", "_data", "_position", "_short_fits", "_tail", "starved")
+    __slots__ = ("_data", "_position", "_short_fits", "_tail", "assembly", "starved")
 
     def __init__(self, max_frame_size: int = -1) -> None:
-        self._assembly = Assembly(max_frame_size)
+        self.assembly = Assembly(max_frame_size)
+        """The part of the decoder that knows of unfinished messages, large frames and commands."""
         self._data: bytes | memoryview = b""
         self._position = 0
         self._tail = b""
@@ -91,17 +92,12 @@ class FrameDecoder:
         self.starved = True
         """Every whole message of the chunk was taken; more bytes are needed for the next one."""
 
-    @property
-    def assembly(self) -> Assembly:
-        """The part of the decoder that knows of unfinished messages, large frames and commands."""
-        return self._assembly
-
     def feed(self, chunk: bytes | memoryview) -> None:
         """Give the next bytes of the stream, in order."""
         if self._tail:
             self._data = b"".join((self._tail, chunk))
             self._tail = b""
-        elif type(chunk) is memoryview and not _starts_large(chunk):
+        elif type(chunk) is memoryview and (len(chunk) < LARGE_FRAME or not _starts_large(chunk)):
             self._data = bytes(chunk)
         else:
             self._data = chunk
@@ -125,9 +121,9 @@ class FrameDecoder:
         position = self._position
         end = len(self._data)
         while len(items) < limit:
-            if self._short_fits and type(self._data) is bytes and not self._assembly.parts:
+            if self._short_fits and type(self._data) is bytes and not self.assembly.parts:
                 position = self._take_plain(position, limit, items)
-                if len(items) >= limit:
+                if position == end or len(items) >= limit:
                     break
             try:
                 following = self._take_frame(position, end, items)
@@ -176,8 +172,31 @@ class FrameDecoder:
                 if following == position:
                     break
                 position = following
+            elif flags == MORE:
+                following = self._take_parts(position, items)
+                if following == position:
+                    break
+                position = following
             else:
                 break
+        return position
+
+    def _take_parts(self, position: int, items: list[Item]) -> int:
+        """Take the message of several short frames that starts here; return where it ended, or `position` again."""
+        data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
+        end = len(data)
+        stop = position
+        frames: list[bytes] = []
+        while stop + 2 <= end:
+            flags = data[stop]
+            start = stop + 2
+            stop = start + data[stop + 1]
+            if flags > MORE or stop > end:
+                break
+            frames.append(data[start:stop])
+            if flags == 0:
+                items.append(tuple(frames))
+                return stop
         return position
 
     def _take_long(self, position: int, limit: int, items: list[Item]) -> int:
@@ -188,7 +207,7 @@ class FrameDecoder:
             return position
         size: int = _SIZE.unpack_from(header, 1)[0]
         try:
-            self._assembly.check_size(size)
+            self.assembly.check_size(size)
         except ZmtpError:
             return position  # `_take_frame` will raise it, once what came before is given out
         append = items.append
@@ -234,7 +253,7 @@ class FrameDecoder:
         else:
             size = data[position + 1]
             start = position + 2
-        assembly = self._assembly
+        assembly = self.assembly
         assembly.check_size(size)
         stop = start + size
         if stop > end:
@@ -260,7 +279,7 @@ class FrameDecoder:
 
 def _starts_large(chunk: memoryview) -> bool:
     """Whether the first frame is so large that cutting it out of a copy of the chunk would copy it twice."""
-    return len(chunk) >= LARGE_FRAME and bool(chunk[0] & LONG) and int(_SIZE.unpack_from(chunk, 1)[0]) >= LARGE_FRAME
+    return bool(chunk[0] & LONG) and int(_SIZE.unpack_from(chunk, 1)[0]) >= LARGE_FRAME
 
 
 class FrameEncoder:
@@ -271,14 +290,29 @@ class FrameEncoder:
     def __init__(self, *, subscription_commands: bool) -> None:
         self._subscription_commands = subscription_commands
 
+    def encode_one(self, item: Item) -> bytes | None:
+        """Return a message alone, as a request or a reply goes; None for one with large frames, and no message."""
+        if type(item) is bytes:
+            size = len(item)
+            return _last_headers[size] + item if size < LARGE_FRAME else None
+        if type(item) is not tuple:
+            return None
+        pieces: list[bytes] = []
+        for frame in item:
+            size = len(frame)
+            if size >= LARGE_FRAME:
+                return None
+            pieces.append(_more_headers[size])
+            pieces.append(frame)
+        pieces[-2] = _last_headers[size]
+        return b"".join(pieces)
+
     def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
         """Encode from the head of a queue, which is left as it is; return the buffers and how many items they hold."""
         count = min(len(queue), BATCH_MESSAGES)
-        if count == 1:  # a request, a reply: the set-up for a batch would cost more than all the rest
-            item = queue[0]
-            if type(item) is bytes and len(item) < LARGE_FRAME:
-                return [_last_headers[len(item)] + item], 1
-            return self._encode_mixed([item])
+        if count == 1:  # the set-up for a batch would cost more than all the rest
+            data = self.encode_one(queue[0])
+            return ([data], 1) if data is not None else self._encode_mixed([queue[0]])
         batch = queue if count == len(queue) else list(islice(queue, count))
         if set(map(type, batch)) == {bytes}:
             sizes = list(map(len, batch))  # type: ignore[arg-type]  # all of them are bytes
