@@ -68,9 +68,15 @@ _NO_RUN: Final = -64
 """After a look that found none, so many frames pass before the next look."""
 
 
-@lru_cache(maxsize=512)
-def _run_of(header_size: int, size: int) -> Struct:
-    return Struct(f"{header_size}x{size}s")
+_BLOCK: Final = 32
+"""So many frames of a run are cut out by one call, which gives them in one tuple."""
+
+
+@lru_cache(maxsize=256)
+def _run_of(header_size: int, size: int) -> tuple[Struct, Struct]:
+    """Return what cuts out one frame at a time, and what cuts out a block of them."""
+    frame = f"{header_size}x{size}s"
+    return Struct(frame), Struct(frame * _BLOCK)
 
 
 class FrameDecoder:
@@ -235,8 +241,13 @@ class FrameDecoder:
             count = min(count, len(column) - len(column.lstrip(bytes((octet,)))))
         if count <= _STREAK:
             return 0
-        run = memoryview(data)[position : position + count * stride]
-        items.extend(chain.from_iterable(_run_of(len(header), size).iter_unpack(run)))
+        single, block = _run_of(len(header), size)
+        view = memoryview(data)
+        stop = position + count * stride
+        rest = position + count // _BLOCK * block.size
+        for frames in block.iter_unpack(view[position:rest]):
+            items += frames
+        items.extend(chain.from_iterable(single.iter_unpack(view[rest:stop])))
         return count
 
     def _take_frame(self, position: int, end: int, items: list[Item]) -> int:
@@ -314,6 +325,9 @@ class FrameEncoder:
             data = self.encode_one(queue[0])
             return ([data], 1) if data is not None else self._encode_mixed([queue[0]])
         batch = queue if count == len(queue) else list(islice(queue, count))
+        data = _join_uniform(batch)
+        if data is not None:
+            return [data], count
         if set(map(type, batch)) == {bytes}:
             sizes = list(map(len, batch))  # type: ignore[arg-type]  # all of them are bytes
             if max(sizes) < LARGE_FRAME:
@@ -352,6 +366,19 @@ class FrameEncoder:
     def encode_command(self, body: bytes) -> bytes:
         """Return the frame of a command."""
         return _command_headers[len(body)] + body
+
+
+def _join_uniform(batch: deque[Item] | list[Item]) -> bytes | None:
+    """Return the frames of a batch of short messages of one frame and one size; None for any other batch."""
+    try:
+        sizes = list(map(len, batch))  # type: ignore[arg-type]  # the TypeError of a subscription is what we are after
+        size = sizes[0]
+        count = len(sizes)
+        if size >= LARGE_FRAME or size * count > BATCH_BYTES or sizes.count(size) != count:
+            return None
+        return _last_headers[size].join((b"", *batch))  # type: ignore[arg-type]  # and that of a tuple
+    except TypeError:
+        return None
 
 
 def _add_message(message: Frames, pieces: list[bytes], buffers: list[bytes]) -> int:
