@@ -46,6 +46,7 @@ class Gate:
         budget: operations left before the loop gets a turn. Zero also while anybody waits, or when the socket is
             closed: so one test of it tells the short way from the long one.
         granted: operations that may be done by calling `operation` and nothing else; each counts it down.
+        is_awaited: whether anybody waits or watches.
         operation: a queue's `append` or `popleft`; anything while `granted` is 0.
         offer: called when a new budget begins, to make a grant if one is possible.
     """
@@ -58,6 +59,7 @@ class Gate:
         "_watch",
         "budget",
         "granted",
+        "is_awaited",
         "offer",
         "operation",
         "waiters",
@@ -74,11 +76,7 @@ class Gate:
         self._watch: asyncio.Future[None] | None = None
         self.budget = 0
         self.waiters: deque[asyncio.Future[None]] = deque()
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether anybody waits or watches."""
-        return bool(self.waiters) or self._watch is not None
+        self.is_awaited = False
 
     async def take_turn(self) -> None:
         """Give the loop a turn and begin a new budget.
@@ -130,6 +128,7 @@ class Gate:
         watch = self._watch
         if watch is not None:
             self._watch = None
+            self.is_awaited = bool(self.waiters)
             if not watch.done():
                 watch.set_result(None)
         for waiter in self.waiters:
@@ -153,6 +152,7 @@ class Gate:
         """Return the future that is done at the next `wake`; all who watch share it, so nobody may cancel it."""
         if self._watch is None or self._watch.done():
             self._watch = loop.create_future()
+            self.is_awaited = True
         return self._watch
 
     async def wait_for(
@@ -172,6 +172,7 @@ class Gate:
         self.budget = 0
         waiter: asyncio.Future[None] = loop.create_future()
         self.waiters.append(waiter)
+        self.is_awaited = True
         deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
         timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
         try:
@@ -209,11 +210,13 @@ class Gate:
             waiter.set_exception(Again(late))
 
     def _leave(self, waiter: asyncio.Future[None]) -> None:
-        if self.waiters[0] is waiter:
-            self.waiters.popleft()
+        waiters = self.waiters
+        if waiters[0] is waiter:
+            waiters.popleft()
         else:
-            self.waiters.remove(waiter)
-        if not self.waiters:
+            waiters.remove(waiter)
+        if not waiters:
+            self.is_awaited = self._watch is not None
             self.refill()
         elif self._error is None and self._is_ready():
             self.wake()

@@ -85,7 +85,12 @@ class FairQueue:
         """
         inbox = peer.inbox
         if not inbox:
-            self.remove(peer)
+            if self._shared:
+                self.remove(peer)
+            else:
+                peer.in_fair_queue = False
+                self._ring.clear()
+                self.front = None
         elif self._shared:
             self._ring.rotate(-1)
             self.front = self._ring[0]
