@@ -75,3 +75,10 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks for a short time: do they still work, and is anything far off?"""
     session.install("-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *(session.posargs or ["--quick"]))
+
+
+@nox.session
+def micro(session: nox.Session) -> None:
+    """Time the hot functions, one by one; `nox -s micro -- --benchmark-compare` holds them against a saved run."""
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "pytest", "benchmarks/micro", *session.posargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiomq.constants import *  # noqa: F403  # two hundred names, listed there once
 from aiomq.constants import __all__ as _constants
 from aiomq.context import Context
+from aiomq.counters import Counters, PeerStatus
 from aiomq.errors import (
     EFSM,
     EMTHREAD,
@@ -12,17 +13,22 @@ from aiomq.errors import (
     ETERM,
     Again,
     ContextTerminated,
+    NotDone,
     WrongLoopError,
     ZMQBindError,
     ZMQError,
     strerror,
 )
 from aiomq.events import MonitorEvent
+from aiomq.frame import Frame
 from aiomq.monitor import Monitor
+from aiomq.monitor_socket import parse_monitor_message, recv_monitor_message
+from aiomq.mute import OnMute
 from aiomq.option_numbers import *  # noqa: F403  # type checkers do not follow a star through a star
 from aiomq.poller import Poller
 from aiomq.runner import run
 from aiomq.socket import Socket
+from aiomq.tracker import MessageTracker
 from aiomq.version import __version__
 
 __all__ = [  # noqa: PLE0604  # the constants are a list of names too
@@ -33,14 +39,22 @@ __all__ = [  # noqa: PLE0604  # the constants are a list of names too
     "Again",
     "Context",
     "ContextTerminated",
+    "Frame",
+    "MessageTracker",
+    "Counters",
     "Monitor",
     "MonitorEvent",
+    "NotDone",
+    "OnMute",
+    "PeerStatus",
     "Poller",
     "Socket",
     "WrongLoopError",
     "ZMQBindError",
     "ZMQError",
     "__version__",
+    "parse_monitor_message",
+    "recv_monitor_message",
     "run",
     "strerror",
     *_constants,

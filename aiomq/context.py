@@ -10,18 +10,22 @@ import os
 import sys
 import warnings
 import weakref
+from _thread import get_ident
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, SupportsIndex
 
 from aiomq.constants import SocketType
+from aiomq.context_options import ContextAttributes, ContextOptions, context_option
 from aiomq.core import SocketCore, call_site
 from aiomq.errors import ContextTerminated, ZMQError
+from aiomq.limits import LIMITS
 from aiomq.linger import wait_finished
 from aiomq.option_spec import SocketOptions
-from aiomq.options import OptionAttributes, checked, load, spec_of, store
+from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked, load, spec_of, store
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket import Socket
 from aiomq.transports.inproc_names import InprocNames
+from aiomq.transports.zap_client import ZapClient
 
 __all__ = ["Context"]
 
@@ -31,13 +35,14 @@ TERM_GRACE: Final = 5.0
 """Seconds without progress after which `term` gives up messages that linger without limit."""
 
 
-class Context(OptionAttributes):
+class Context(ContextAttributes, OptionAttributes):
     """Makes sockets and ends them together.
 
     Sockets of one context reach each other by inproc names, also from event loops in different threads. A context may
     be made anywhere, with or without a running loop, and used from any thread.
 
-    Options set on a context (`ctx.linger = 0`) are the defaults of the sockets made later.
+    Options of sockets set on a context (`ctx.linger = 0`) are the defaults of the sockets made later. Those of the
+    context itself (`ctx.max_sockets = 10`) work at once.
     """
 
     _instance: ClassVar[Context | None] = None
@@ -49,15 +54,15 @@ class Context(OptionAttributes):
         Args:
             io_threads: accepted for pyzmq's sake, and without effect: the event loop does the input and output.
         """
-        if io_threads < 0:
-            raise ZMQError(errno.EINVAL, f"io_threads is 0 or more, not {io_threads}")
-        self.io_threads = io_threads
+        self._options = ContextOptions(io_threads)
         self.inproc_names = InprocNames()
+        self._zap = ZapClient(self.inproc_names)
         self._defaults: dict[str, tuple[Any, Any]] = {}
         self._cores: set[SocketCore] = set()
         self._sockets: weakref.WeakSet[Socket] = weakref.WeakSet()
         self._made_at = call_site()
         self._terminated = False
+        self._thread = get_ident()
         contexts.add(self)
 
     @classmethod
@@ -80,21 +85,24 @@ class Context(OptionAttributes):
 
         Raises:
             ContextTerminated: the context is.
-            ZMQError: EINVAL for an unknown type, option or value.
+            ZMQError: EINVAL for an unknown type, option or value, EMFILE if there are MAX_SOCKETS already.
         """
         if self._terminated:
             raise ContextTerminated("this context was terminated: it makes no more sockets")
+        self._check_count()
         core = SocketCore(_type_of(socket_type), call_site())
+        core.zap = self._zap
         socket = Socket(self, core)
         try:
             self._apply_defaults(core)
             for name, value in options.items():
-                socket.set(name, value)
+                if name in LIMITS:
+                    setattr(socket, name, value)
+                else:
+                    socket.set(name, value)
         except BaseException:
             core.close()
             raise
-        for finished in [each for each in tuple(self._cores) if each.finished]:
-            self._cores.discard(finished)
         self._cores.add(core)
         core.finished_callbacks.append(lambda: self._cores.discard(core))
         if self._terminated:  # by another thread, meanwhile
@@ -102,39 +110,69 @@ class Context(OptionAttributes):
             raise ContextTerminated("this context was terminated: it makes no more sockets")
         return socket
 
+    def _check_count(self) -> None:
+        for finished in [each for each in tuple(self._cores) if each.finished]:
+            self._cores.discard(finished)
+        if len(self._cores) >= self.max_sockets:
+            raise ZMQError(
+                errno.EMFILE,
+                f"there are {len(self._cores)} sockets, those that still send included: MAX_SOCKETS of this context"
+                " allows no more",
+            )
+
     def _apply_defaults(self, core: SocketCore) -> None:
+        if not self.blocky:
+            core.options.linger = 0
         for spec, value in self._defaults.values():
             if spec.socket_types is None or core.socket_type in spec.socket_types:
                 store(core.options, spec, value)
 
     def set(self, option: SupportsIndex | str, value: object) -> None:
-        """Set the default of an option for the sockets made from now on.
+        """Set an option of the context, or the default of a socket option for the sockets made from now on.
+
+        Args:
+            option: a `ContextOption`, BLOCKY, a `SocketOption`, or the name of one. A bare number that both have, from
+                1 to 10, is the context's, as in pyzmq; `setsockopt` takes it for the socket's.
+            value: an integer, bytes, or text, as the option has it.
 
         Raises:
             ZMQError: EINVAL for an unknown option, one that is not stored, or a value out of range.
             TypeError: the value is of the wrong Python type.
         """
-        spec = spec_of(option)
-        if not spec.attribute:
-            raise ZMQError(errno.EINVAL, f"{spec.option.name} has no default that a context could keep")
-        self._defaults[spec.name] = (spec, checked(spec, value, None))
+        own = context_option(option, by_number=True)
+        if own is None:
+            self.setsockopt(option, value)
+        else:
+            self._options.set(own, value)
 
     def get(self, option: SupportsIndex | str) -> Any:
-        """Return the default of an option for the sockets made from now on.
+        """Return an option of the context, or the default of a socket option; see `set`.
 
         Raises:
             ZMQError: EINVAL for an unknown option, or one that is not stored.
         """
-        spec = spec_of(option)
-        if not spec.attribute:
-            raise ZMQError(errno.EINVAL, f"{spec.option.name} has no default that a context could keep")
+        own = context_option(option, by_number=True)
+        return self.getsockopt(option) if own is None else self._options.get(own)
+
+    def setsockopt(self, option: SupportsIndex | str, value: object) -> None:
+        """Set the default of a socket option for the sockets made from now on; see `set`."""
+        spec = _spec_with_default(option)
+        taken = checked(spec, value, None)
+        key = f"{spec.name} {taken!r}" if spec.collects else spec.name
+        cleared = [each for each in self._defaults if spec.collects and each.partition(" ")[0] == spec.name]
+        for each in cleared if taken in {None, b""} else [key]:
+            self._defaults.pop(each, None)  # what is set last is applied last
+        self._defaults[key] = (spec, taken)
+
+    def getsockopt(self, option: SupportsIndex | str) -> Any:
+        """Return the default of a socket option for the sockets made from now on; see `get`."""
+        spec = _spec_with_default(option)
+        if spec.collects:
+            check_readable(spec, None)
         options = SocketOptions()
         for each, value in self._defaults.values():
             store(options, each, value)
         return load(options, spec)
-
-    setsockopt = set
-    getsockopt = get
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -220,7 +258,19 @@ class Context(OptionAttributes):
 
 
 contexts: weakref.WeakSet[Context] = weakref.WeakSet()
-"""All contexts there are, for `run` to end them."""
+"""All contexts there are."""
+
+
+def own_contexts() -> list[Context]:
+    """Return the contexts made in this thread, for `run` to end them: those of other threads are in use there."""
+    return [context for context in tuple(contexts) if context._thread == get_ident() and not context.closed]
+
+
+def _spec_with_default(option: SupportsIndex | str) -> OptionSpec:
+    spec = spec_of(option)
+    if not spec.attribute:
+        raise ZMQError(errno.EINVAL, f"{spec.option.name} has no default that a context could keep")
+    return spec
 
 
 def _type_of(socket_type: int) -> SocketType:

@@ -15,31 +15,52 @@ import logging
 import sys
 from _thread import get_ident
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
+from aiomq.breaches import checked
 from aiomq.constants import Event, SocketType
 from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
-from aiomq.events import MonitorEvent
 from aiomq.flusher import Flusher
 from aiomq.gate import GRANT_MIN, Gate
 from aiomq.message import Item
+from aiomq.observed import ObservedCore
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.table import PATTERNS
+from aiomq.security import mechanism_for
+from aiomq.tracker import Traceable
+from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
 __all__ = ["CorePeer", "Endpoint", "SocketCore", "call_site"]
 
 log = logging.getLogger("aiomq.socket")
 
+PEERS_PER_OPERATION: Final = 64
+"""A message to a crowd costs as much of the budget as there are so many peers in it."""
 
-class CorePeer(Peer, Protocol):
+
+class CorePeer(Peer, Traceable, Protocol):
     """A peer as the core sees it: over a wire or inproc."""
 
     address: str
     endpoint: str
     left: bool
+    dropped: int
+    properties: Mapping[str, bytes]
+
+    @property
+    def over_wire(self) -> bool:
+        """Whether somebody else may be at the other end, who has to be held to the rules."""
+
+    @property
+    def sent(self) -> int:
+        """Messages that left, over all connections of this peer."""
+
+    @property
+    def received(self) -> int:
+        """Messages that arrived."""
 
     @property
     def state(self) -> str:
@@ -77,20 +98,30 @@ class Endpoint(Protocol):
         """The loop does not run any more: give back what others may want, such as a name; may run in any thread."""
 
 
-class SocketCore:
+class SocketCore(ObservedCore):
     """See the module. All of it runs in one loop, except `close_threadsafe`."""
 
     def __init__(self, socket_type: SocketType, made_at: str) -> None:
+        super().__init__()
         self.socket_type = socket_type
         self.made_at = made_at
         self.options: SocketOptions = default_options(socket_type)
         self.pattern: Pattern = PATTERNS[socket_type](self.options)
         self.pattern.turned = self._turned
+        self.pattern.audience_changed = self.tell_watchers
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
+        self.accepts_memberships = self.pattern.accepts_memberships
+        self.conflates = self.pattern.conflates
+        self.lifecycle = self.pattern.lifecycle
+        if self.pattern.breach is not None:  # others pay nothing for it
+            self.message_received = checked(self.message_received, self.pattern.breach)  # type: ignore[method-assign]
         self.loop: asyncio.AbstractEventLoop
         self.flusher: Flusher
+        self.zap: ZapClient
         self.thread: int | None = None
-        self.send_gate = Gate(self.pattern.can_send)
+        self.send_gate = Gate(self.pattern.can_send, self._offer_send)
+        self.pattern.audience_changes = self.send_gate.revoke
+        self.pattern.spent = self._spend
         self.recv_gate = Gate(self.pattern.can_recv, self._offer_recv)
         self.parts_in: deque[bytes] = deque()
         """Frames of a message that `recv` has begun to give out."""
@@ -104,7 +135,6 @@ class SocketCore:
         self.finished = False
         """Closed, and nothing of it is left."""
         self.finished_callbacks: list[Callable[[], None]] = []
-        self.monitors: list[Callable[[MonitorEvent], None]] = []
         self._waiting_for_loop: list[Endpoint] = []
 
     # -- where and whether it may be used ----------------------------------------------------------------------------
@@ -150,6 +180,8 @@ class SocketCore:
         waiting, self._waiting_for_loop = self._waiting_for_loop, []
         for endpoint in waiting:
             endpoint.start()
+        for callback in self.adopted_callbacks:
+            callback()
 
     def enter_sync(self) -> None:
         """Check the same for a call that needs no loop yet; a running loop is adopted."""
@@ -195,7 +227,13 @@ class SocketCore:
     def session_config(self, options: SocketOptions) -> SessionConfig:
         """What to announce and accept in a handshake."""
         return SessionConfig(
-            socket_type=self.socket_type, routing_id=options.routing_id, max_message_size=options.maxmsgsize
+            socket_type=self.socket_type,
+            routing_id=options.routing_id,
+            max_message_size=options.maxmsgsize,
+            mechanism=mechanism_for(options),
+            zap_domain=options.zap_domain,
+            zap_enforce_domain=options.zap_enforce_domain,
+            metadata=tuple((name.decode(errors="backslashreplace"), value) for name, value in options.metadata),
         )
 
     # -- called as things happen to peers ----------------------------------------------------------------------------
@@ -217,21 +255,32 @@ class SocketCore:
         if not peer.left:
             self.pattern.identify(peer)
             self._wake_senders()
+            if self.recv_gate.is_awaited and self.pattern.can_recv():
+                self.recv_gate.wake()  # for what came before the routing id (inproc)
 
     def message_received(self, peer: CorePeer, count: int) -> None:
         """So many items were added to the peer's inbox."""
         if peer.left:  # closed or disconnected: what still arrives is for nobody
-            for _ in range(count):
+            for _ in range(min(count, len(peer.inbox))):  # a conflating inbox holds one of them
                 peer.inbox.pop()
             return
         gate = self.recv_gate
         if gate.granted:
             gate.revoke()
         self.pattern.peer_readable(peer)
-        if gate.is_awaited and self.pattern.can_recv():
-            gate.wake(count)
+        if gate.is_awaited:
+            if self.pattern.can_recv():
+                gate.wake(count)
+        elif len(peer.inbox) > GRANT_MIN <= gate.budget:
+            self._offer_recv()
         if self.send_gate.is_awaited:
             self._wake_senders()  # with XPUB_NODROP, a cancelled subscription may be what a send waits for
+
+    def inbox_full(self) -> None:
+        """A peer's inbox is full, and gives credit at its `low_water` from now on: no grant may reach down to that."""
+        if self.recv_gate.granted:
+            self.recv_gate.revoke()
+            self._offer_recv()
 
     def peer_writable(self, peer: CorePeer) -> None:
         """A full peer has room again."""
@@ -262,15 +311,31 @@ class SocketCore:
         gate.grant(append, count, used)
         return True
 
+    def _offer_send(self) -> None:
+        """If all messages go to the same peers, let them be taken down, and handed out when the turn is over."""
+        broadcast = self.pattern.broadcast()
+        if broadcast is None or self.flusher.is_behind:
+            return
+        gate = self.send_gate
+        count = broadcast.room(gate.budget) - 1  # one is for the send that began this turn
+        if count >= GRANT_MIN:
+            for peer in broadcast.peers:
+                peer.hold()
+            gate.grant(broadcast.append, count, broadcast.spread)
+            self.loop.call_soon(gate.end_turn)  # the flusher does it for peers with a link only
+
+    def _spend(self, peers: int) -> None:
+        """One message went to so many peers: the budget is for operations of one."""
+        self.send_gate.budget -= peers // PEERS_PER_OPERATION
+
     def _offer_recv(self) -> None:
         """If all messages come from one inbox, let them be taken straight out of it: as long as it is not low."""
-        peer = self.pattern.straight_in()
-        if peer is not None and not self.parts_in:
+        peer = None if self.parts_in else self.pattern.straight_in()
+        if peer is not None:
             gate = self.recv_gate
             count = min(len(peer.inbox) - max(peer.low_water, 0) - 1, gate.budget)  # the last takes more than a popleft
             if count >= GRANT_MIN:
                 gate.grant(peer.inbox.popleft, count)
-                self.loop.call_soon(gate.end_turn)
 
     def revoke_grants(self) -> None:
         """Peers, subscriptions or queues are about to change."""
@@ -303,38 +368,16 @@ class SocketCore:
     def peer_detached(self, peer: CorePeer) -> None:
         """The link is gone for good."""
         self.revoke_grants()
-        self.peers.discard(peer)
+        if peer in self.peers:
+            self.peers.remove(peer)
+            self.tally.sent += peer.sent
+            self.tally.received += peer.received
         if not self.closed:
             self.pattern.detach(peer)
             if self.recv_gate.is_awaited and self.pattern.can_recv():
                 self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
             # Whatever can be sent now: a send that waits for a peer that is gone is to learn of it.
             self.send_gate.wake(len(self.send_gate.waiters))
-
-    def emit(
-        self,
-        event: Event,
-        endpoint: str,
-        value: int = 0,
-        *,
-        address: str = "",
-        routing_id: bytes = b"",
-        error: BaseException | None = None,
-    ) -> None:
-        """Tell the socket's monitors."""
-        if not self.monitors:
-            return
-        told = MonitorEvent(
-            event=event,
-            endpoint=endpoint,
-            value=value,
-            peer_address=address,
-            routing_id=routing_id,
-            reason=str(error) if error is not None else "",
-            error=error,
-        )
-        for monitor in self.monitors:
-            monitor(told)
 
     # -- options -----------------------------------------------------------------------------------------------------
 
@@ -376,6 +419,7 @@ class SocketCore:
         except ZMQError as error:
             for gate in (self.send_gate, self.recv_gate):
                 gate.close(error)
+            self.tell_watchers()
 
     def _maybe_finish(self) -> None:
         if self.closed and not self.endpoints:

@@ -17,6 +17,7 @@ from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
+from aiomq.endpoint_numbered import TipcEndpoint, VsockEndpoint
 from aiomq.errors import ZMQError
 
 __all__ = [
@@ -26,6 +27,10 @@ __all__ = [
     "InprocEndpoint",
     "IpcEndpoint",
     "TcpEndpoint",
+    "TipcEndpoint",
+    "UdpEndpoint",
+    "VsockEndpoint",
+    "format_host_and_port",
     "format_tcp",
     "parse",
 ]
@@ -62,8 +67,8 @@ class TcpEndpoint(msgspec.Struct, frozen=True):
         return self.host == WILDCARD
 
     def __str__(self) -> str:
-        target = _host_and_port(f"{self.host}%{self.zone}" if self.zone else self.host, self.port)
-        return f"tcp://{_host_and_port(*self.source)};{target}" if self.source else f"tcp://{target}"
+        target = format_host_and_port(f"{self.host}%{self.zone}" if self.zone else self.host, self.port)
+        return f"tcp://{format_host_and_port(*self.source)};{target}" if self.source else f"tcp://{target}"
 
 
 class IpcEndpoint(msgspec.Struct, frozen=True):
@@ -100,7 +105,34 @@ class InprocEndpoint(msgspec.Struct, frozen=True):
         return f"inproc://{self.name}"
 
 
-Endpoint: TypeAlias = TcpEndpoint | IpcEndpoint | InprocEndpoint
+class UdpEndpoint(msgspec.Struct, frozen=True):
+    """`udp://host:port`, or `udp://interface;group:port` for a multicast group on an interface.
+
+    Attributes:
+        host: an address, DNS name, interface name or multicast group; `*` for every interface.
+        port: 0 to bind any free one.
+        interface: the name or address of the interface to reach a group by; empty for the system's choice.
+        zone: the scope of a link-local IPv6 address, by name or number; empty for none.
+    """
+
+    scheme: ClassVar[str] = "udp"
+
+    host: str
+    port: int
+    interface: str = ""
+    zone: str = ""
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it means every interface."""
+        return self.host == WILDCARD
+
+    def __str__(self) -> str:
+        target = format_host_and_port(f"{self.host}%{self.zone}" if self.zone else self.host, self.port)
+        return f"udp://{self.interface};{target}" if self.interface else f"udp://{target}"
+
+
+Endpoint: TypeAlias = TcpEndpoint | IpcEndpoint | InprocEndpoint | UdpEndpoint | VsockEndpoint | TipcEndpoint
 
 
 def parse(
@@ -136,10 +168,11 @@ def parse(
 
 def format_tcp(host: str, port: int) -> str:
     """Return the address of a host and port, as LAST_ENDPOINT writes it: an IPv6 address gets its brackets."""
-    return f"tcp://{_host_and_port(host, port)}"
+    return f"tcp://{format_host_and_port(host, port)}"
 
 
-def _host_and_port(host: str, port: int) -> str:
+def format_host_and_port(host: str, port: int) -> str:
+    """Return `host:port`; an IPv6 address gets its brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -149,11 +182,20 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "tcp": "tcp://127.0.0.1:5555",
     "ipc": "ipc:///tmp/feed.sock",
     "inproc": "inproc://feed",
+    "tipc": "tipc://{5555,0}",
+    "udp": "udp://239.0.0.1:5555",
+    "vsock": "vsock://2:5555",
 }
 
-_BIND_EXAMPLES: Final[Mapping[str, str]] = {**_EXAMPLES, "tcp": "tcp://*:5555"}
+_BIND_EXAMPLES: Final[Mapping[str, str]] = {
+    **_EXAMPLES,
+    "tcp": "tcp://*:5555",
+    "tipc": "tipc://{5555,0,0}",
+    "udp": "udp://*:5555",
+    "vsock": "vsock://*:5555",
+}
 
-_OTHER_SCHEMES: Final = frozenset({"epgm", "norm", "pgm", "tipc", "tls", "udp", "vmci", "vsock", "ws", "wss"})
+_OTHER_SCHEMES: Final = frozenset({"epgm", "norm", "pgm", "tls", "vmci", "ws", "wss"})
 """Schemes that other implementations have."""
 
 
@@ -289,6 +331,35 @@ def _port(text: str, request: _Request, *, wildcard_allowed: bool) -> int:
     raise request.error(f"its port is {_quoted(text)}, not a number from {0 if request.for_bind else 1} to 65535")
 
 
+# -- udp -------------------------------------------------------------------------------------------------------------
+
+
+def _parse_udp(rest: str, request: _Request) -> UdpEndpoint:
+    interface, separator, target = rest.rpartition(";")
+    host, port_text = _split_port(target, request)
+    host, zone = _split_zone(host, request)
+    _check_host(host, zone, request)
+    port = _port(port_text, request, wildcard_allowed=request.for_bind)
+    if separator:
+        _check_interface(interface, host, request)
+    if not request.for_bind and host == WILDCARD:
+        raise request.error("'*' is for bind alone, a connect needs to know its host")
+    if not request.for_bind and port == 0:
+        raise request.error("a connect needs to know its port, from 1 to 65535")
+    return UdpEndpoint(host, port, interface, zone)
+
+
+def _check_interface(interface: str, host: str, request: _Request) -> None:
+    if interface != WILDCARD and not _HOST.fullmatch(interface):
+        raise request.error(f"{_quoted(interface)} is no name and no address of an interface")
+    try:
+        is_group = ipaddress.ip_address(host).is_multicast
+    except ValueError:
+        is_group = host != WILDCARD  # a name: whoever looks it up will find out
+    if not is_group:
+        raise request.error(f"{host} is no multicast group: only those are reached by an interface before ';'")
+
+
 # -- ipc and inproc --------------------------------------------------------------------------------------------------
 
 
@@ -316,8 +387,28 @@ def _parse_inproc(rest: str, request: _Request) -> InprocEndpoint:
     return InprocEndpoint(rest)
 
 
+# -- vsock and tipc --------------------------------------------------------------------------------------------------
+
+
+def _parse_vsock(rest: str, request: _Request) -> VsockEndpoint:
+    try:
+        return VsockEndpoint.read(rest, for_bind=request.for_bind)
+    except ValueError as error:
+        raise request.error(str(error)) from None
+
+
+def _parse_tipc(rest: str, request: _Request) -> TipcEndpoint:
+    try:
+        return TipcEndpoint.read(rest, for_bind=request.for_bind)
+    except ValueError as error:
+        raise request.error(str(error)) from None
+
+
 _PARSERS: Final[Mapping[str, Callable[[str, _Request], Endpoint]]] = {
     "tcp": _parse_tcp,
     "ipc": _parse_ipc,
     "inproc": _parse_inproc,
+    "tipc": _parse_tipc,
+    "udp": _parse_udp,
+    "vsock": _parse_vsock,
 }

@@ -17,6 +17,7 @@ __all__ = [
     "ETERM",
     "Again",
     "ContextTerminated",
+    "NotDone",
     "WrongLoopError",
     "ZMQBindError",
     "ZMQError",
@@ -55,9 +56,9 @@ class ZMQError(Exception):
     errno: int
     strerror: str
 
-    def __init__(self, errno: int, message: str | None = None) -> None:
-        self.errno = errno
-        self.strerror = message or strerror(errno)
+    def __init__(self, errno: int | None = None, msg: str | None = None) -> None:
+        self.errno = errno or 0
+        self.strerror = msg or strerror(self.errno)
         super().__init__(errno, self.strerror)
 
     def __str__(self) -> str:
@@ -67,18 +68,30 @@ class ZMQError(Exception):
         return f"{type(self).__name__}({self.strerror!r})"
 
 
+def _text_of(message: str | int | None, msg: str | None) -> str | None:
+    """Return the text of an error that has only one number: of `Again("why")`, and of `Again(number, "why")`."""
+    return message if isinstance(message, str) else msg
+
+
 class Again(ZMQError, TimeoutError):  # type: ignore[misc]  # both have errno and strerror, and mean the same
     """Not now: no room (send) or no message (recv) without waiting, or not within the timeout."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(_errno.EAGAIN, message)
+    def __init__(self, message: str | int | None = None, msg: str | None = None) -> None:
+        super().__init__(_errno.EAGAIN, _text_of(message, msg))
 
 
 class ContextTerminated(ZMQError):
     """The context was terminated while a call was waiting, or before it was made."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(ETERM, message)
+    def __init__(self, message: str | int | None = None, msg: str | None = None) -> None:
+        super().__init__(ETERM, _text_of(message, msg))
+
+
+class NotDone(ZMQError, TimeoutError):  # type: ignore[misc]  # as `Again`
+    """A tracked message has not left its socket within the timeout."""
+
+    def __init__(self, message: str | int | None = None, msg: str | None = None) -> None:
+        super().__init__(_errno.EAGAIN, _text_of(message, msg))
 
 
 class ZMQBindError(ZMQError):

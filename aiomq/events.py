@@ -22,6 +22,9 @@ class MonitorEvent(msgspec.Struct, frozen=True, kw_only=True):
         value: what libzmq puts there: the file descriptor of a connection or listener, the `errno` of a failure, the
             milliseconds before the next attempt (CONNECT_RETRIED), the `ProtocolError` of a
             HANDSHAKE_FAILED_PROTOCOL, the ZAP status of a HANDSHAKE_FAILED_AUTH.
+        values: the two numbers of a PIPES_STATS, messages queued out and in; empty for all other events.
+        local_endpoint: this end of it: what is bound, or the address that a connection was made from.
+        remote_endpoint: the other end: what is connected to, or the address of who connected.
         peer_address: who is at the other end; empty where nobody is, or it is not known.
         routing_id: the identity that the peer announced; empty before the handshake, or if it announced none.
         reason: why, in words; empty where nothing went wrong.
@@ -31,6 +34,9 @@ class MonitorEvent(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     endpoint: str
     value: int = 0
+    values: tuple[int, ...] = ()
+    local_endpoint: str = ""
+    remote_endpoint: str = ""
     peer_address: str = ""
     routing_id: bytes = b""
     reason: str = ""

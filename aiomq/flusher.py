@@ -7,10 +7,14 @@ held back and leaves in one batch when the turn is over, which keeps the cost of
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
-__all__ = ["Flushable", "Flusher"]
+__all__ = ["SLICE", "Flushable", "Flusher"]
+
+SLICE: Final = 256
+"""So many peers are written to before everybody else in the loop gets a turn: a few milliseconds."""
 
 
 class Flushable(Protocol):
@@ -29,12 +33,19 @@ class Flushable(Protocol):
 class Flusher:
     """Collects the peers of one socket that got messages in this turn; one loop callback serves them all."""
 
-    __slots__ = ("_corked", "_loop", "_turn_ended")
+    __slots__ = ("_behind", "_corked", "_loop", "_turn_ended")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, turn_ended: Callable[[], None]) -> None:
         self._loop = loop
         self._turn_ended = turn_ended
         self._corked: list[Flushable] = []
+        self._behind: deque[Flushable] = deque()
+        """What is left of turns that ended with more peers than are written to at once."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether peers still wait for what was held back in earlier turns."""
+        return bool(self._behind)
 
     def touch(self, peer: Flushable) -> None:
         """A peer that was not corked got a message."""
@@ -47,14 +58,34 @@ class Flusher:
         else:
             corked.append(peer)
 
+    def hold(self, peer: Flushable) -> None:
+        """A peer that was not corked is to collect all of this turn, its first message too."""
+        peer.corked = True
+        if not self._corked:
+            self._loop.call_soon(self.end_turn)
+        self._corked.append(peer)
+
     def flush(self) -> None:
-        """Write everything now, without waiting for the end of the turn (a lot of bytes has piled up)."""
-        for peer in self._corked:
+        """Write now, without waiting for the end of the turn, to as many as one slice has (many bytes have piled up)."""
+        for peer in self._corked[:SLICE]:
             peer.flush()
 
     def end_turn(self) -> None:
-        """Write what was held back."""
+        """Write what was held back: to a slice of the peers here, and to one after each further turn."""
         self._turn_ended()
         corked, self._corked = self._corked, []
-        for peer in corked:
-            peer.uncork()
+        if len(corked) <= SLICE and not self._behind:
+            for peer in corked:
+                peer.uncork()
+            return
+        is_behind = self.is_behind
+        self._behind.extend(corked)
+        if not is_behind:
+            self._next_slice()
+
+    def _next_slice(self) -> None:
+        behind = self._behind
+        for _ in range(min(SLICE, len(behind))):
+            behind.popleft().uncork()
+        if behind:
+            self._loop.call_soon(self._next_slice)

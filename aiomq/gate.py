@@ -11,6 +11,7 @@ missed or go stale. A gate only keeps the tasks that found it false. Whoever cha
 from __future__ import annotations
 
 import asyncio
+import itertools
 import types
 from collections import deque
 from collections.abc import Callable, Generator
@@ -156,9 +157,18 @@ class Gate:
         return self._watch
 
     async def wait_for(
-        self, attempt: Callable[[], T | None], loop: asyncio.AbstractEventLoop, timeout_ms: int, late: str
+        self,
+        attempt: Callable[[], T | None],
+        loop: asyncio.AbstractEventLoop,
+        timeout_ms: int,
+        late: str,
+        *,
+        early: bool = False,
     ) -> T:
         """Try again and again, each time somebody says it may work, until `attempt` gives something.
+
+        With `early` the first attempt is not left to a wake-up: what those in front wait for may be something else. It
+        is made as soon as none of them is about to try.
 
         Cancellation: between the attempt that succeeds and the return nothing is awaited, so what was taken is
         delivered; a wake-up that was meant for a cancelled waiter goes to the next one.
@@ -175,15 +185,20 @@ class Gate:
         self.is_awaited = True
         deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
         timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
+        if early:
+            loop.call_soon(self._wake_one, waiter)
         try:
             while True:
                 await waiter
                 if self._error is not None:  # closed since the wake-up: what it was for is gone
                     raise self._error
-                result = attempt()
+                early = early and self._is_behind(waiter)
+                result = None if early else attempt()
                 if result is not None:
                     return result
                 waiter = self._renew(waiter, loop)
+                if early:
+                    loop.call_soon(self._wake_one, waiter)
                 if deadline is not None and timer is not None:
                     if loop.time() >= deadline:  # woken for nothing in every turn, the timer would not get at it
                         raise Again(late)
@@ -203,6 +218,15 @@ class Gate:
         fresh: asyncio.Future[None] = loop.create_future()
         self.waiters[self.waiters.index(waiter)] = fresh
         return fresh
+
+    def _is_behind(self, waiter: asyncio.Future[None]) -> bool:
+        """Whether one who came before is woken and has not tried yet."""
+        return any(other.done() for other in itertools.takewhile(lambda other: other is not waiter, self.waiters))
+
+    @staticmethod
+    def _wake_one(waiter: asyncio.Future[None]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
 
     @staticmethod
     def _expire(waiter: asyncio.Future[None], late: str) -> None:

@@ -13,9 +13,12 @@ from typing import Final, TypeAlias
 from aiomq.errors import ZMQError
 
 __all__ = [
+    "Control",
+    "FrameBase",
     "FrameLike",
     "Frames",
     "Item",
+    "Membership",
     "Message",
     "MessageLike",
     "Subscription",
@@ -32,7 +35,17 @@ Frames: TypeAlias = tuple[bytes, ...]
 Message: TypeAlias = bytes | Frames
 """One frame as `bytes`, or two and more as a tuple of `bytes`. A tuple of one frame never occurs."""
 
-FrameLike: TypeAlias = bytes | bytearray | memoryview
+
+class FrameBase:
+    """What `Frame` is to those who only send it: something with octets, which is no buffer on every Python."""
+
+    __slots__ = ("bytes",)
+
+    bytes: bytes
+    """The content."""
+
+
+FrameLike: TypeAlias = bytes | bytearray | memoryview | FrameBase
 """What a frame can be given as; anything but `bytes` is copied at the call, so it may be reused afterwards."""
 
 MessageLike: TypeAlias = FrameLike | Sequence[FrameLike]
@@ -63,7 +76,32 @@ class Subscription:
         return f"<{'Subscribe' if self.subscribe else 'Cancel'} {self.topic!r}>"
 
 
-Item: TypeAlias = Message | Subscription
+class Membership:
+    """A JOIN or LEAVE on its way from a DISH to a RADIO (RFC 48, JOIN and LEAVE commands)."""
+
+    __slots__ = ("group", "join")
+
+    def __init__(self, group: bytes | None, *, join: bool) -> None:
+        self.group: Final = group
+        """The group; None for all there are, in the name of who cannot say which ones (udp)."""
+        self.join: Final = join
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Membership):
+            return NotImplemented
+        return self.group == other.group and self.join == other.join
+
+    def __hash__(self) -> int:
+        return hash((Membership, self.group, self.join))
+
+    def __repr__(self) -> str:
+        return f"<{'Join' if self.join else 'Leave'} {self.group!r}>"
+
+
+Control: TypeAlias = Subscription | Membership
+"""What tells the other side what to send, and is no message."""
+
+Item: TypeAlias = Message | Control
 """What a queue between two sockets may hold."""
 
 
@@ -86,6 +124,8 @@ def as_frame(data: object) -> bytes:
     """Return a user's frame as bytes."""
     if type(data) is bytes:
         return data
+    if isinstance(data, FrameBase):
+        return data.bytes
     if isinstance(data, str):
         raise TypeError("a frame is bytes, not str: use send_string, or encode the text")
     try:
@@ -96,7 +136,7 @@ def as_frame(data: object) -> bytes:
 
 def as_frames(msg_parts: object) -> Frames:
     """Return a user's message as frames."""
-    if isinstance(msg_parts, (bytes, bytearray, memoryview, str)):
+    if isinstance(msg_parts, (bytes, bytearray, memoryview, FrameBase, str)):
         raise TypeError(f"send_multipart takes a sequence of frames, not one {type(msg_parts).__name__}: use send")
     try:
         frames = tuple([as_frame(part) for part in msg_parts])  # type: ignore[attr-defined]  # the TypeError, again
@@ -109,6 +149,6 @@ def as_frames(msg_parts: object) -> Frames:
 
 def as_message(each: MessageLike) -> Message:
     """Return a user's message as it goes into a queue."""
-    if isinstance(each, (bytes, bytearray, memoryview, str)):
+    if isinstance(each, (bytes, bytearray, memoryview, FrameBase, str)):
         return as_frame(each)
     return message_of(as_frames(each))

@@ -19,11 +19,13 @@ MAX_EVENTS: Final = 10_000
 class Monitor:
     """What happens to a socket's listeners, dialers and connections, from the moment this was made.
 
-    The last event is MONITOR_STOPPED, when the socket is closed. One task reads at a time.
+    The last event is MONITOR_STOPPED, when the socket is closed. One task reads at a time. Events that nobody reads are
+    kept, up to `MAX_EVENTS`; a monitor never holds up the socket.
     """
 
-    def __init__(self, monitors: list[Callable[[MonitorEvent], None]]) -> None:
+    def __init__(self, monitors: list[Callable[[MonitorEvent], None]], events: int = Event.ALL_V2) -> None:
         self._monitors = monitors
+        self._wanted = events
         self._events: deque[MonitorEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._stopped = False
@@ -32,10 +34,11 @@ class Monitor:
         monitors.append(self._add)
 
     def _add(self, event: MonitorEvent) -> None:
-        if len(self._events) >= MAX_EVENTS:
-            self._events.popleft()
-            self.dropped += 1
-        self._events.append(event)
+        if event.event & self._wanted:
+            if len(self._events) >= MAX_EVENTS:
+                self._events.popleft()
+                self.dropped += 1
+            self._events.append(event)
         if event.event is Event.MONITOR_STOPPED:
             self._stopped = True
         if self._waiter is not None and not self._waiter.done():

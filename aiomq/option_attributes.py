@@ -13,7 +13,16 @@ from typing import Any, Generic, Never, Protocol, TypeVar, cast, overload
 from aiomq.constants import PollEvent, SecurityMechanism, SocketOption, SocketType
 from aiomq.errors import ZMQError
 
-__all__ = ["Option", "OptionAttributes", "OptionHolder", "State", "StateAttributes", "TextOption"]
+__all__ = [
+    "ClearableOption",
+    "ListOption",
+    "Option",
+    "OptionAttributes",
+    "OptionHolder",
+    "State",
+    "StateAttributes",
+    "TextOption",
+]
 
 T = TypeVar("T", bound=int | bytes)
 S = TypeVar("S")
@@ -25,7 +34,7 @@ class OptionHolder(Protocol):
     def get(self, option: SocketOption, /) -> object:
         """Return the value of an option."""
 
-    def set(self, option: SocketOption, value: int | bytes | str, /) -> None:
+    def set(self, option: SocketOption, value: int | bytes | str | None, /) -> None:
         """Set the value of an option."""
 
 
@@ -72,6 +81,24 @@ class TextOption(Option[bytes]):
         instance.set(self.option, value)
 
 
+class ClearableOption(TextOption):
+    """A `TextOption` that None takes back."""
+
+    __slots__ = ()
+
+    def __set__(self, instance: OptionHolder, value: bytes | str | None) -> None:
+        instance.set(self.option, value)
+
+
+class ListOption(Option[T]):
+    """An attribute that is an option of which each value set is one more, and None takes all of them back."""
+
+    __slots__ = ()
+
+    def __set__(self, instance: OptionHolder, value: T | None) -> None:
+        instance.set(self.option, value)
+
+
 class State(Generic[S]):
     """An attribute that is something a socket knows: read and never set."""
 
@@ -103,6 +130,7 @@ class StateAttributes:
     __slots__ = ()
 
     events = State(SocketOption.EVENTS, PollEvent)
+    fd = State(SocketOption.FD, int)
     last_endpoint = State(SocketOption.LAST_ENDPOINT, bytes.decode)
     mechanism = State(SocketOption.MECHANISM, SecurityMechanism)
     rcvmore = State(SocketOption.RCVMORE, bool)
@@ -118,47 +146,77 @@ class OptionAttributes:
 
     affinity = Option[int](SocketOption.AFFINITY)
     backlog = Option[int](SocketOption.BACKLOG)
-    bindtodevice = TextOption(SocketOption.BINDTODEVICE)
+    bindtodevice = ClearableOption(SocketOption.BINDTODEVICE)
+    conflate = Option[int](SocketOption.CONFLATE)
     connect_rid = Option[bytes](SocketOption.CONNECT_ROUTING_ID)
     connect_routing_id = Option[bytes](SocketOption.CONNECT_ROUTING_ID)
     connect_timeout = Option[int](SocketOption.CONNECT_TIMEOUT)
+    curve_publickey = TextOption(SocketOption.CURVE_PUBLICKEY)
+    curve_secretkey = TextOption(SocketOption.CURVE_SECRETKEY)
+    curve_server = Option[int](SocketOption.CURVE_SERVER)
+    curve_serverkey = TextOption(SocketOption.CURVE_SERVERKEY)
     delay_attach_on_connect = Option[int](SocketOption.IMMEDIATE)
+    disconnect_msg = Option[bytes](SocketOption.DISCONNECT_MSG)
     fail_unroutable = Option[int](SocketOption.ROUTER_MANDATORY)
     handshake_ivl = Option[int](SocketOption.HANDSHAKE_IVL)
     heartbeat_ivl = Option[int](SocketOption.HEARTBEAT_IVL)
     heartbeat_timeout = Option[int](SocketOption.HEARTBEAT_TIMEOUT)
     heartbeat_ttl = Option[int](SocketOption.HEARTBEAT_TTL)
+    hello_msg = Option[bytes](SocketOption.HELLO_MSG)
+    hiccup_msg = Option[bytes](SocketOption.HICCUP_MSG)
     hwm = Option[int](SocketOption.HWM)
     identity = Option[bytes](SocketOption.ROUTING_ID)
     immediate = Option[int](SocketOption.IMMEDIATE)
+    in_batch_size = Option[int](SocketOption.IN_BATCH_SIZE)
     invert_matching = Option[int](SocketOption.INVERT_MATCHING)
+    ipc_filter_gid = ListOption[int](SocketOption.IPC_FILTER_GID)
+    ipc_filter_pid = ListOption[int](SocketOption.IPC_FILTER_PID)
+    ipc_filter_uid = ListOption[int](SocketOption.IPC_FILTER_UID)
     ipv4only = Option[int](SocketOption.IPV4ONLY)
     ipv6 = Option[int](SocketOption.IPV6)
     linger = Option[int](SocketOption.LINGER)
     maxmsgsize = Option[int](SocketOption.MAXMSGSIZE)
+    metadata = TextOption(SocketOption.METADATA)
+    multicast_hops = Option[int](SocketOption.MULTICAST_HOPS)
+    multicast_loop = Option[int](SocketOption.MULTICAST_LOOP)
+    multicast_maxtpdu = Option[int](SocketOption.MULTICAST_MAXTPDU)
     only_first_subscribe = Option[int](SocketOption.ONLY_FIRST_SUBSCRIBE)
+    out_batch_size = Option[int](SocketOption.OUT_BATCH_SIZE)
+    plain_password = ClearableOption(SocketOption.PLAIN_PASSWORD)
+    plain_server = Option[int](SocketOption.PLAIN_SERVER)
+    plain_username = ClearableOption(SocketOption.PLAIN_USERNAME)
     priority = Option[int](SocketOption.PRIORITY)
     probe_router = Option[int](SocketOption.PROBE_ROUTER)
+    rate = Option[int](SocketOption.RATE)
     rcvbuf = Option[int](SocketOption.RCVBUF)
     rcvhwm = Option[int](SocketOption.RCVHWM)
     rcvtimeo = Option[int](SocketOption.RCVTIMEO)
     reconnect_ivl = Option[int](SocketOption.RECONNECT_IVL)
     reconnect_ivl_max = Option[int](SocketOption.RECONNECT_IVL_MAX)
+    reconnect_stop = Option[int](SocketOption.RECONNECT_STOP)
+    recovery_ivl = Option[int](SocketOption.RECOVERY_IVL)
     req_correlate = Option[int](SocketOption.REQ_CORRELATE)
     req_relaxed = Option[int](SocketOption.REQ_RELAXED)
     router_behavior = Option[int](SocketOption.ROUTER_MANDATORY)
     router_handover = Option[int](SocketOption.ROUTER_HANDOVER)
     router_mandatory = Option[int](SocketOption.ROUTER_MANDATORY)
+    router_notify = Option[int](SocketOption.ROUTER_NOTIFY)
     routing_id = Option[bytes](SocketOption.ROUTING_ID)
     sndbuf = Option[int](SocketOption.SNDBUF)
     sndhwm = Option[int](SocketOption.SNDHWM)
     sndtimeo = Option[int](SocketOption.SNDTIMEO)
+    socks_password = ClearableOption(SocketOption.SOCKS_PASSWORD)
+    socks_proxy = ClearableOption(SocketOption.SOCKS_PROXY)
+    socks_username = ClearableOption(SocketOption.SOCKS_USERNAME)
+    stream_notify = Option[int](SocketOption.STREAM_NOTIFY)
+    tcp_accept_filter = ClearableOption(SocketOption.TCP_ACCEPT_FILTER)
     tcp_keepalive = Option[int](SocketOption.TCP_KEEPALIVE)
     tcp_keepalive_cnt = Option[int](SocketOption.TCP_KEEPALIVE_CNT)
     tcp_keepalive_idle = Option[int](SocketOption.TCP_KEEPALIVE_IDLE)
     tcp_keepalive_intvl = Option[int](SocketOption.TCP_KEEPALIVE_INTVL)
     tcp_maxrt = Option[int](SocketOption.TCP_MAXRT)
     tos = Option[int](SocketOption.TOS)
+    use_fd = Option[int](SocketOption.USE_FD)
     xpub_manual = Option[int](SocketOption.XPUB_MANUAL)
     xpub_manual_last_value = Option[int](SocketOption.XPUB_MANUAL_LAST_VALUE)
     xpub_nodrop = Option[int](SocketOption.XPUB_NODROP)
@@ -166,3 +224,5 @@ class OptionAttributes:
     xpub_verboser = Option[int](SocketOption.XPUB_VERBOSER)
     xpub_welcome_msg = Option[bytes](SocketOption.XPUB_WELCOME_MSG)
     xsub_verbose_unsubscribe = Option[int](SocketOption.XSUB_VERBOSE_UNSUBSCRIBE)
+    zap_domain = TextOption(SocketOption.ZAP_DOMAIN)
+    zap_enforce_domain = Option[int](SocketOption.ZAP_ENFORCE_DOMAIN)

@@ -1,7 +1,9 @@
 """The one table of socket options: what each is called, accepts, applies to, and when it takes effect.
 
-An option that libzmq has and this table has not is refused by name. Ranges and socket types are those that libzmq's
+Every option that libzmq has is in it, those that are refused too. Ranges and socket types are those that libzmq's
 `zmq_setsockopt` checks, except where its check lets nonsense through; the tests name each such place.
+
+Here are the options of sockets and patterns; the network's, security's and the refused ones have modules of their own.
 """
 
 from __future__ import annotations
@@ -16,12 +18,18 @@ from aiomq.option_spec import (
     INT_MAX,
     OptionKind,
     OptionSpec,
+    OptionStatus,
+    listed,
     number,
+    octets,
     state,
     switch,
     topic,
     type_switch,
 )
+from aiomq.option_table_network import NETWORK
+from aiomq.option_table_refused import REFUSED
+from aiomq.option_table_security import SECURITY
 from aiomq.socket_types import PUBLISHERS
 
 __all__ = ["OPTIONS"]
@@ -39,7 +47,8 @@ _SPECS: Final = (
     state(_O.RCVMORE, "1 while the message being received has further frames."),
     state(_O.EVENTS, "What would not wait now, as `PollEvent` bits."),
     state(_O.LAST_ENDPOINT, "The endpoint of the last bind or connect, resolved.", kind=OptionKind.STR),
-    state(_O.MECHANISM, "The security in use, as a `SecurityMechanism`."),
+    state(_O.MECHANISM, "The security in use, as a `SecurityMechanism`.", attribute="mechanism"),
+    state(_O.FD, "A descriptor to watch for changes of EVENTS: readable means look again."),
     state(_O.THREAD_SAFE, "1 for the types that libzmq lets threads share.", kind=OptionKind.BOOL),
     state(_O.TOPICS_COUNT, "How many distinct topics are subscribed to.", socket_types=PUBLISHERS | {_T.SUB, _T.XSUB}),
     # Queues.
@@ -114,26 +123,20 @@ _SPECS: Final = (
         unit=_MILLISECONDS,
     ),
     # Patterns.
-    OptionSpec(
-        option=_O.ROUTING_ID,
-        aliases=("identity",),
-        attribute="routing_id",
-        kind=OptionKind.BYTES,
+    octets(
+        _O.ROUTING_ID,
+        "The name under which ROUTER peers know this socket. Those they make up begin with a zero byte.",
+        "identity",
         minimum=1,
         maximum=255,
-        default=DEFAULTS["routing_id"],
-        doc="The name under which ROUTER peers know this socket. Those they make up begin with a zero byte.",
     ),
-    OptionSpec(
-        option=_O.CONNECT_ROUTING_ID,
-        aliases=("connect_rid",),
-        attribute="connect_routing_id",
-        kind=OptionKind.BYTES,
+    octets(
+        _O.CONNECT_ROUTING_ID,
+        "The routing id under which to know the peer of the next connect, and of that one alone.",
+        "connect_rid",
         minimum=1,
-        default=DEFAULTS["connect_routing_id"],
         readable=False,
         socket_types=_ROUTERS | {_T.STREAM},
-        doc="The routing id under which to know the peer of the next connect, and of that one alone.",
     ),
     topic(_O.SUBSCRIBE, "Adds a topic prefix: of SUB, or of the last subscriber of an XPUB with XPUB_MANUAL."),
     topic(_O.UNSUBSCRIBE, "Takes one count of a topic prefix back."),
@@ -156,16 +159,13 @@ _SPECS: Final = (
     type_switch(
         _O.XPUB_MANUAL_LAST_VALUE, PUBLISHERS, "XPUB_MANUAL, and the next message goes to the last subscriber."
     ),
-    type_switch(_O.XPUB_NODROP, PUBLISHERS, "Wait instead of dropping when a subscriber is full."),
-    OptionSpec(
-        option=_O.XPUB_WELCOME_MSG,
-        attribute="xpub_welcome_msg",
-        kind=OptionKind.BYTES,
-        default=DEFAULTS["xpub_welcome_msg"],
+    type_switch(_O.XPUB_NODROP, PUBLISHERS | {_T.RADIO}, "Wait instead of dropping when a subscriber is full."),
+    octets(
+        _O.XPUB_WELCOME_MSG,
+        "The first message to every new subscriber; empty is none.",
         readable=False,
         socket_types=PUBLISHERS,
         at_once=True,
-        doc="The first message to every new subscriber; empty is none.",
     ),
     type_switch(
         _O.ONLY_FIRST_SUBSCRIBE, PUBLISHERS | {_T.XSUB}, "Take only the first frame of a message for a subscription."
@@ -173,41 +173,60 @@ _SPECS: Final = (
     type_switch(
         _O.XSUB_VERBOSE_UNSUBSCRIBE, frozenset({_T.XSUB}), "Pass on every cancellation, not only the last of a topic."
     ),
-    # The network.
-    switch(_O.IPV6, "Allow IPv6 addresses beside IPv4."),
-    OptionSpec(
-        option=_O.IPV4ONLY,
-        attribute="ipv6",
-        kind=OptionKind.BOOL,
-        maximum=1,
-        default=not DEFAULTS["ipv6"],
-        doc="The opposite of IPV6, from before libzmq 4.",
+    switch(_O.CONFLATE, "Keep only the last message for a peer, and of it: on DEALER, PUB, PULL, PUSH, SUB."),
+    octets(
+        _O.HELLO_MSG,
+        "The first message to every new peer of a ROUTER, DEALER, SERVER, CLIENT, PEER; empty is none.",
+        readable=False,
     ),
-    number(_O.BACKLOG, "How many connections the system holds ready to be accepted.", unit="connections"),
-    number(_O.SNDBUF, "The system's send buffer; -1 is its own choice.", minimum=-1, unit="bytes"),
-    number(_O.RCVBUF, "The system's receive buffer; -1 is its own choice.", minimum=-1, unit="bytes"),
-    number(_O.TCP_KEEPALIVE, "SO_KEEPALIVE on (1), off (0) or as the system has it (-1).", minimum=-1, maximum=1),
-    number(_O.TCP_KEEPALIVE_CNT, "Unanswered probes that end a connection; -1 is the system's.", minimum=-1),
-    number(_O.TCP_KEEPALIVE_IDLE, "Silence before the first probe; -1 is the system's.", minimum=-1, unit="seconds"),
-    number(_O.TCP_KEEPALIVE_INTVL, "Time between probes; -1 is the system's.", minimum=-1, unit="seconds"),
-    number(_O.TCP_MAXRT, "How long sent bytes may stay unacknowledged; 0 is up to the system.", unit=_MILLISECONDS),
-    number(_O.TOS, "The type-of-service octet of IP packets."),
-    number(_O.PRIORITY, "SO_PRIORITY of the connections, on Linux."),
-    OptionSpec(
-        option=_O.BINDTODEVICE,
-        attribute="bindtodevice",
-        kind=OptionKind.STR,
-        maximum=16,
-        default=DEFAULTS["bindtodevice"],
-        doc="The network interface to use alone, on Linux; empty is any.",
+    octets(
+        _O.DISCONNECT_MSG,
+        "What a ROUTER, SERVER, PEER receives when a peer that had connected to it goes; empty is nothing.",
+        readable=False,
+    ),
+    octets(
+        _O.HICCUP_MSG,
+        "What a DEALER, CLIENT, PEER receives when a connection that it had made is lost; empty is nothing.",
+        readable=False,
     ),
     number(
-        _O.AFFINITY,
-        "Kept and given back, without effect: there are no I/O threads to choose from.",
+        _O.ROUTER_NOTIFY,
+        "Whether to receive an empty message of every peer that comes (1), that goes (2), or both (3).",
+        maximum=3,
+        socket_types=_ROUTERS,
+    ),
+    OptionSpec(
+        option=_O.STREAM_NOTIFY,
+        attribute="stream_notify",
+        kind=OptionKind.BOOL,
+        maximum=1,
+        default=DEFAULTS["stream_notify"],
+        readable=False,
+        socket_types=frozenset({_T.STREAM}),
+        doc="Receive an empty message of every peer that comes and that goes.",
+    ),
+    listed(
+        _O.METADATA,
+        "A property `X-name:value` to announce to peers. Each one set is one more; a name keeps its first value.",
+        kind=OptionKind.STR,
+        minimum=4,
+        maximum=2**16,
+        clears=False,
+    ),
+    OptionSpec(
+        option=_O.AFFINITY,
+        attribute="affinity",
+        kind=OptionKind.INT64,
         minimum=-(2**63),
         maximum=2**64 - 1,
+        default=DEFAULTS["affinity"],
+        doc="Which I/O threads handle the connections, a bit each.",
+        status=OptionStatus.KEPT,
+        because="there are no I/O threads to choose from",
     ),
 )
 
-OPTIONS: Final[Mapping[SocketOption, OptionSpec]] = MappingProxyType({spec.option: spec for spec in _SPECS})
-"""What aiomq knows of each socket option it has."""
+OPTIONS: Final[Mapping[SocketOption, OptionSpec]] = MappingProxyType(
+    {spec.option: spec for spec in (*_SPECS, *NETWORK, *SECURITY, *REFUSED)}
+)
+"""What is known of each socket option."""

@@ -9,16 +9,30 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar, Final, Protocol
 
+from aiomq.counters import Tally
 from aiomq.flusher import Flusher
-from aiomq.message import Item, Message, Subscription
+from aiomq.message import Control, Item, Message
 from aiomq.options import SocketOptions
+from aiomq.tracker import Departures
 
-__all__ = ["UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark"]
+__all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
 
 UNLIMITED: Final = sys.maxsize
+
+NO_MARKS: Final = SocketOptions(sndhwm=0, rcvhwm=0)
+"""Where the peers of a conflating endpoint look up their marks: one message is all they ever hold."""
+
+NO_PROPERTIES: Final[Mapping[str, bytes]] = MappingProxyType({})
+"""What is known of a peer that did not say anything of itself."""
+
+
+def new_queue(*, latest_only: bool) -> deque[Item]:
+    """Return an empty queue; with CONFLATE, one that forgets what it holds as soon as the next whole message comes."""
+    return deque(maxlen=1 if latest_only else None)
 
 
 def low_water_mark(hwm: int) -> int:
@@ -30,13 +44,19 @@ class PeerOwner(Protocol):
     """The socket, as its peers see it: the protocol one level above the connections'."""
 
     options: SocketOptions
+    tally: Tally
     accepts_subscriptions: bool
+    accepts_memberships: bool
+    conflates: tuple[bool, bool]
 
     def peer_attached(self, peer: StreamPeer) -> None:
         """A link exists now."""
 
     def message_received(self, peer: StreamPeer, count: int) -> None:
         """So many items were added to the peer's inbox."""
+
+    def inbox_full(self) -> None:
+        """A peer's inbox is full, and gives credit at its `low_water` from now on."""
 
     def peer_writable(self, peer: StreamPeer) -> None:
         """A full peer has room again."""
@@ -49,6 +69,12 @@ class PeerOwner(Protocol):
 
     def peer_detached(self, peer: StreamPeer) -> None:
         """The link is gone for good."""
+
+    def link_made(self) -> None:
+        """A peer has a connection now, whose handshake is over."""
+
+    def link_lost(self) -> None:
+        """A peer has no connection any longer."""
 
 
 class Link(Protocol):
@@ -63,16 +89,23 @@ class Link(Protocol):
     def end(self, reason: str = "") -> None:
         """The peer is closed: end the connection, and let monitors know why."""
 
+    def finish(self, linger: float | None) -> None:
+        """End the connection when everything queued has left, or after so many seconds (None: no limit)."""
+
 
 class StreamPeer:
     """A peer whose messages travel over connections, one after the other."""
 
+    over_wire: ClassVar[bool] = True
     __slots__ = (
+        "_departures",
+        "_discarded",
         "_hwm",
         "_limit",
         "_unreported",
         "address",
         "corked",
+        "dropped",
         "endpoint",
         "flusher",
         "in_fair_queue",
@@ -80,19 +113,26 @@ class StreamPeer:
         "left",
         "link",
         "low_water",
+        "marks",
         "outbox",
         "owner",
+        "properties",
+        "received",
         "routing_id",
+        "sent",
         "writable",
     )
 
-    def __init__(self, owner: PeerOwner, flusher: Flusher, endpoint: str) -> None:
+    def __init__(self, owner: PeerOwner, flusher: Flusher, endpoint: str, *, conflate: bool = False) -> None:
+        latest_in, latest_out = owner.conflates if conflate else (False, False)
         self.owner = owner
+        self.marks = NO_MARKS if latest_in or latest_out else owner.options
         self.flusher = flusher
         self.endpoint = endpoint
         self.routing_id = b""
-        self.inbox: deque[Item] = deque()
-        self.outbox: deque[Item] = deque()
+        self.properties = NO_PROPERTIES
+        self.inbox = new_queue(latest_only=latest_in)
+        self.outbox = new_queue(latest_only=latest_out)
         self.low_water = -1
         self.in_fair_queue = False
         self.address = ""
@@ -100,6 +140,9 @@ class StreamPeer:
         self.left = False
         self.corked = True  # nothing can be flushed before there is a link
         self.link: Link | None = None
+        self.sent = self.received = self.dropped = 0
+        self._departures: Departures | None = None
+        self._discarded = 0
         self._unreported = 0
         self._hwm = 0
         self._limit = UNLIMITED
@@ -118,6 +161,21 @@ class StreamPeer:
             return True
         return self._make_room()
 
+    @property
+    def room(self) -> int:
+        """How many messages `put_many` may add so that the peer stays writable."""
+        return self._limit - len(self.outbox) - 1
+
+    def put_many(self, messages: Sequence[Message]) -> None:
+        """Queue as many whole messages as there is `room` for."""
+        self.outbox.extend(messages)
+        self.hold()
+
+    def hold(self) -> None:
+        """Collect what is put in this turn, from the first message on: there will be many."""
+        if not self.corked:
+            self.flusher.hold(self)
+
     def _make_room(self) -> bool:
         """The outbox is full: write at once what the transport takes."""
         if self.link is not None:
@@ -128,8 +186,20 @@ class StreamPeer:
         self.owner.peer_full()
         return False
 
-    def put_control(self, item: Subscription) -> None:
-        """Queue a subscription, whatever the high-water mark says: losing one would silence a topic for good."""
+    def replace_oldest(self, message: Message) -> bool:
+        """Drop the oldest message that waits here, and queue this one; False if none waits."""
+        outbox = self.outbox
+        if not outbox:
+            return False
+        outbox.popleft()
+        outbox.append(message)
+        self._discarded += 1
+        if self._departures is not None and not self._departures.left(self.sent + self._discarded):
+            self._departures = None
+        return True
+
+    def put_control(self, item: Control) -> None:
+        """Queue a subscription or the like, whatever the high-water mark says: losing one would silence a topic."""
         self.outbox.append(item)
         if not self.corked:
             self.flusher.touch(self)
@@ -138,6 +208,7 @@ class StreamPeer:
         """Throw away what is queued and not on its way."""
         self.outbox.clear()
         self._unreported = 0
+        self._end_departures()
         self._credit()
 
     def flush(self) -> None:
@@ -153,9 +224,34 @@ class StreamPeer:
 
     def flushed(self, count: int) -> None:
         """So many items left the outbox: give credit for them, in steps of the low-water mark."""
+        self.sent += count
+        if self.left:  # and was counted by its owner then
+            self.owner.tally.sent += count
         if self._hwm:
             self._unreported = (self._unreported + count) % low_water_mark(self._hwm)
             self._credit()
+
+        if self._departures is not None and not self._departures.left(self.sent + self._discarded):
+            self._departures = None
+
+    @property
+    def total_put(self) -> int:
+        """How many items were ever put here, those included that newer ones took the place of."""
+        return self.sent + self._discarded + len(self.outbox)
+
+    def call_when_gone(self, callback: Callable[[], None], /) -> None:
+        """Call back when everything that was put so far has left or was dropped; at once, if it has."""
+        if not self.outbox:
+            callback()
+            return
+        if self._departures is None:
+            self._departures = Departures()
+        self._departures.add(self.total_put, callback)
+
+    def _end_departures(self) -> None:
+        departures, self._departures = self._departures, None
+        if departures is not None:
+            departures.end()
 
     def _credit(self) -> None:
         self._limit = self._hwm - self._unreported if self._hwm else UNLIMITED
@@ -165,7 +261,7 @@ class StreamPeer:
 
     def apply_hwm(self) -> None:
         """Apply the owner's SNDHWM (messages; 0 is no limit); the mark of the inbox is looked up at every read."""
-        self._hwm = self.owner.options.sndhwm
+        self._hwm = self.marks.sndhwm
         self._unreported = 0
         self._limit = self._hwm or UNLIMITED
         if len(self.outbox) < self._limit:
@@ -186,12 +282,15 @@ class StreamPeer:
         """A connection is ready to carry messages."""
         self.link = link
         self.corked = False
+        self.owner.link_made()
         link.flush()
 
     def detach_link(self) -> None:
         """The connection is gone; what is queued stays for the next one."""
-        self.link = None
-        self.corked = True
+        if self.link is not None:
+            self.link = None
+            self.corked = True
+            self.owner.link_lost()
 
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the socket's pattern; what is queued to go out may still go.
@@ -214,6 +313,14 @@ class StreamPeer:
         if link is not None:
             self.detach_link()
             link.end(reason)
+        self._end_departures()
+
+    def finish(self) -> None:
+        """Drop what was not read, and end this link for good once what is queued has left, as LINGER allows."""
+        self.leave(drop=True)
+        if self.link is not None:
+            linger = self.owner.options.linger
+            self.link.finish(None if linger < 0 else linger / 1000)
 
     def end_with_socket(self) -> None:
         """Nothing: the listener or dialer ends its peers, after what they have to send."""

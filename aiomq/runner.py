@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aiomq.context import contexts
+from aiomq.context import own_contexts
 
 __all__ = ["loop_factory", "run"]
 
@@ -28,8 +28,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
     """Run a coroutine as a program, as `asyncio.run` does, on uvloop where there is one.
 
-    SIGINT and SIGTERM cancel `main`; a second one ends the program at once. When `main` is over, contexts that it left
-    open are terminated: what is queued has the time that LINGER allows to leave.
+    SIGINT and SIGTERM cancel `main`; a second one ends the program at once. When `main` is over, contexts that this
+    thread made and left open are terminated: what is queued has the time that LINGER allows to leave.
 
     Args:
         main: the program.
@@ -67,7 +67,7 @@ async def _supervise(main: Coroutine[Any, Any, T]) -> T:
         return await _await_main(task, received)
     finally:
         restore()
-        await asyncio.gather(*(context.term() for context in tuple(contexts) if not context.closed))
+        await asyncio.gather(*(context.term() for context in own_contexts()))
 
 
 async def _await_main(task: asyncio.Task[T], received: list[int]) -> T:

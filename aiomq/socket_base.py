@@ -18,14 +18,25 @@ from aiomq.endpoint import TcpEndpoint, parse
 from aiomq.endpoints import make_dialer, make_listener
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.gate import Gate
+from aiomq.limits import SocketLimits
 from aiomq.linger import wait_finished
 from aiomq.message import Message
-from aiomq.monitor import Monitor
-from aiomq.options import OptionAttributes, OptionSpec, StateAttributes, check_readable, checked, load, spec_of, store
-from aiomq.patterns.dealer_router import RouterPattern
-from aiomq.socket_types import UNIQUE_CONNECT
+from aiomq.options import (
+    OptionAttributes,
+    OptionSpec,
+    StateAttributes,
+    check_readable,
+    checked,
+    load,
+    refusal,
+    spec_of,
+    store,
+)
+from aiomq.socket_types import THREAD_SAFE, UNIQUE_CONNECT
+from aiomq.status import SocketStatus
 from aiomq.transports.dialer import Dialer
 from aiomq.transports.inproc_names import InprocDialer
+from aiomq.transports.udp import UdpDialer
 
 if TYPE_CHECKING:
     from aiomq.context import Context
@@ -36,7 +47,7 @@ _ACLOSE_GRACE: Final = 1.0
 """Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
 
 
-class SocketBase(OptionAttributes, StateAttributes):
+class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
     """The parts of `Socket` that move no messages."""
 
     __slots__ = (
@@ -71,6 +82,7 @@ class SocketBase(OptionAttributes, StateAttributes):
     def __init__(self, context: Context, core: SocketCore) -> None:
         self._context = context
         self._core = core
+        self._monitor_sender = self._monitor_reader = None
         self._try_send = core.pattern.try_send
         self._try_recv = core.pattern.try_recv
         self._send_gate = core.send_gate
@@ -119,7 +131,7 @@ class SocketBase(OptionAttributes, StateAttributes):
         if core.socket_type in UNIQUE_CONNECT and self._connected_to(addr):
             return _Bound(self.disconnect, addr)
         routing_id = core.options.connect_routing_id
-        if routing_id and isinstance(core.pattern, RouterPattern):
+        if routing_id:
             core.pattern.claim(routing_id)
         endpoint = make_dialer(core, self._context.inproc_names, addr, routing_id)
         core.options.connect_routing_id = b""
@@ -238,10 +250,11 @@ class SocketBase(OptionAttributes, StateAttributes):
             SocketOption.RCVMORE: lambda: int(bool(self._parts_in)),
             SocketOption.EVENTS: self.ready_events,
             SocketOption.LAST_ENDPOINT: self._core.last_endpoint.encode,
-            SocketOption.MECHANISM: lambda: 0,
-            SocketOption.THREAD_SAFE: lambda: 0,
+            SocketOption.THREAD_SAFE: lambda: int(self._core.socket_type in THREAD_SAFE),
             SocketOption.TOPICS_COUNT: lambda: self._core.pattern.topics_count,
         }
+        if spec.option not in states:
+            raise ZMQError(errno.EINVAL, f"{spec.option.name} has no value on this socket: watch it with aiomq.Poller")
         return states[spec.option]()
 
     setsockopt = set
@@ -309,11 +322,6 @@ class SocketBase(OptionAttributes, StateAttributes):
         """Whether the socket was closed, by its user or with its context."""
         return self._core.closed
 
-    def monitor(self) -> Monitor:
-        """Return the events of this socket's connections from now on, to be iterated with `async for`."""
-        self._core.check_open()
-        return Monitor(self._core.monitors)
-
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self, linger: int | None = None) -> None:
@@ -376,6 +384,9 @@ class SocketBase(OptionAttributes, StateAttributes):
         raise AttributeError(self._unknown(name))
 
     def _unknown(self, name: str) -> str:
+        reason = refusal(name)
+        if reason:
+            return reason
         names = [each for each in dir(type(self)) if not each.startswith("_")]
         close = difflib.get_close_matches(name, names)
         hint = f": did you mean {' or '.join(close)}?" if close else "; aiomq.SocketOption lists the options"
@@ -418,7 +429,7 @@ class _Bound:
 
 
 def _dials(endpoint: Endpoint) -> bool:
-    return isinstance(endpoint, (Dialer, InprocDialer))
+    return isinstance(endpoint, (Dialer, InprocDialer, UdpDialer))
 
 
 def _topic(topic: object) -> bytes:

@@ -7,13 +7,18 @@ from types import MappingProxyType
 from typing import Final
 
 from aiomq.constants import SocketType
+from aiomq.errors import ENOCOMPATPROTO, ZMQError
 
 __all__ = [
     "ANNOUNCES_ROUTING_ID",
     "COMPATIBLE",
+    "PLAIN_DATAGRAMS",
     "PUBLISHERS",
+    "RAW_STREAMS",
+    "THREAD_SAFE",
     "UNIQUE_CONNECT",
     "SocketType",
+    "check_transport",
     "is_compatible",
     "type_named",
     "wire_name",
@@ -63,8 +68,41 @@ ANNOUNCES_ROUTING_ID: Final = frozenset({_T.REQ, _T.DEALER, _T.ROUTER})
 PUBLISHERS: Final = frozenset({_T.PUB, _T.XPUB})
 """Types that filter for their peers, by the subscriptions that those send."""
 
+THREAD_SAFE: Final = frozenset({_T.CLIENT, _T.SERVER, _T.RADIO, _T.DISH, _T.SCATTER, _T.GATHER, _T.PEER, _T.CHANNEL})
+"""Types that libzmq lets threads share, and whose messages have one frame."""
+
 UNIQUE_CONNECT: Final = frozenset({_T.DEALER, _T.SUB, _T.PUB, _T.REQ})
 """Types for which a second connect to the same endpoint changes nothing; the others get a second peer."""
+
+
+RAW_STREAMS: Final = frozenset({_T.STREAM})
+"""Types whose peers are byte streams that know nothing of ZMTP."""
+
+PLAIN_DATAGRAMS: Final = frozenset({_T.DGRAM})
+"""Types whose datagrams hold what the user gave, and nothing else."""
+
+_ZMTP: Final = frozenset(SocketType) - RAW_STREAMS - PLAIN_DATAGRAMS
+
+_BOUND: Final[Mapping[str, frozenset[SocketType]]] = MappingProxyType(
+    {"tcp": _ZMTP | RAW_STREAMS, "ipc": _ZMTP | RAW_STREAMS, "udp": frozenset({_T.DISH}) | PLAIN_DATAGRAMS}
+)
+"""Which types bind endpoints of which transport; the transports that are not here are for all that speak ZMTP."""
+
+_CONNECTED: Final[Mapping[str, frozenset[SocketType]]] = MappingProxyType({**_BOUND, "udp": frozenset({_T.RADIO})})
+"""The same for connecting."""
+
+
+def check_transport(socket_type: SocketType, scheme: str, *, for_bind: bool) -> None:
+    """Check that a type of socket may bind, or connect to, endpoints of a transport.
+
+    Raises:
+        ZMQError: ENOCOMPATPROTO if it may not.
+    """
+    allowed = (_BOUND if for_bind else _CONNECTED).get(scheme, _ZMTP)
+    if socket_type not in allowed:
+        verb = "bind" if for_bind else "connect to"
+        who = f": {', '.join(sorted(each.name for each in allowed))} can" if len(allowed) < len(_ZMTP) else ""
+        raise ZMQError(ENOCOMPATPROTO, f"a {socket_type.name} socket cannot {verb} {scheme} endpoints{who}")
 
 
 def is_compatible(ours: SocketType, theirs: SocketType) -> bool:

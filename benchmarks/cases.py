@@ -1,19 +1,43 @@
-"""What is measured: one `Case` a scenario, transport and message size."""
+"""What is measured: one `Case` a scenario, transport and message size, and the plans of a full and a quick run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["FULL", "QUICK", "Case", "Scenario", "select_cases", "size_text"]
+__all__ = ["FULL", "QUICK", "QUICK_PEERS", "SIZES", "Case", "Scenario", "select_cases", "size_text"]
 
-Scenario = Literal["throughput", "multipart", "batch", "latency", "fanout", "echo", "memory"]
+Scenario = Literal[
+    "throughput",
+    "multipart",
+    "batch",
+    "threads",
+    "threads-latency",
+    "latency",
+    "fanout",
+    "topics",
+    "echo",
+    "proxy",
+    "matching",
+    "connections",
+    "memory",
+    "allocation",
+]
 
-SIZES = (16, 256, 1024, 65536, 1048576)
-TRANSPORTS = ("tcp", "ipc", "inproc")
+SIZES: Final = (16, 256, 1024, 65536, 1048576)
+TRANSPORTS: Final = ("tcp", "ipc", "inproc")
+
+_FANNED: Final = frozenset({"fanout", "topics", "echo", "matching", "connections", "memory"})
+"""Scenarios whose id says how many sockets or topics there are."""
+
+_SIZELESS: Final = frozenset({"matching", "connections", "memory"})
+"""Scenarios in which the size of a message plays no part."""
+
+_ONCE: Final = {"connections": 1, "allocation": 1, "memory": 3, "matching": 5}
+"""Rounds at most, of what takes long or varies little; everything else is measured in every round."""
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,15 +52,15 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: int = 1
     """Messages handed over by one call; above one only where the library has such a call."""
     fan: int = 1
-    """Sockets on the connecting side: subscribers, clients or idle peers."""
+    """How many there are: subscribers, clients or idle peers, topics in `topics`, prefixes in `matching`."""
 
     @property
     def id(self) -> str:
         """The name in tables, results and `--only`, such as `throughput/tcp/1KiB`."""
         parts = [self.scenario, self.transport]
-        if self.scenario != "memory":
+        if self.scenario not in _SIZELESS:
             parts.append(size_text(self.size) if self.frames == 1 else f"{self.frames}x{size_text(self.size)}")
-        if self.scenario in ("fanout", "echo", "memory"):
+        if self.scenario in _FANNED:
             parts.append(f"{self.fan}")
         return "/".join(parts)
 
@@ -48,6 +72,11 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return 1000 // self.frames
         return max(4, 4 * 1024 * 1024 // message_size)
 
+    @property
+    def rounds_max(self) -> int | None:
+        """In how many rounds of a run this is measured at most; None for all."""
+        return _ONCE.get(self.scenario)
+
 
 def size_text(size: int) -> str:
     """Return a size in the largest binary unit that divides it: 65536 is `64KiB`."""
@@ -57,25 +86,57 @@ def size_text(size: int) -> str:
     return f"{size}B"
 
 
-FULL: tuple[Case, ...] = (
+FULL: Final[tuple[Case, ...]] = (
     *(Case("throughput", transport, size) for transport in TRANSPORTS for size in SIZES),
+    Case("batch", "tcp", batch=100),
     *(Case("latency", transport) for transport in TRANSPORTS),
+    Case("threads", "inproc"),
+    Case("threads-latency", "inproc"),
     Case("multipart", "tcp", size=64, frames=2),
     Case("multipart", "tcp", size=64, frames=10),
-    Case("batch", "tcp", batch=100),
-    Case("fanout", "tcp", size=256, fan=1),
+    *(Case("fanout", "tcp", size=64, fan=fan) for fan in (1, 10, 100)),
     Case("fanout", "tcp", size=256, fan=10),
+    Case("topics", "tcp", size=64, fan=1000),
     Case("echo", "tcp", fan=1),
     Case("echo", "tcp", fan=100),
+    Case("proxy", "tcp"),
+    *(Case("matching", "inproc", fan=fan) for fan in (1, 1000, 1_000_000)),
     Case("memory", "tcp", fan=200),
+    Case("connections", "tcp", fan=10_000),
+    Case("allocation", "inproc"),
 )
 
-QUICK: tuple[Case, ...] = (
-    *(Case("throughput", "tcp", size) for size in SIZES),
-    Case("throughput", "ipc", 1024),
-    Case("throughput", "inproc", 1024),
-    *(Case("latency", transport) for transport in TRANSPORTS),
-)
+_THEM: Final = ("aiomq", "pyzmq")
+_PYTHON: Final = ("aiomq", "pyzmq", "zmq.asyncio")
+_LARGE: Final = ("aiomq", "pyzmq", "pyomq", "libzmq")
+
+QUICK_PEERS: Final[Mapping[Case, tuple[str, ...]]] = {
+    Case("throughput", "tcp", 16): ("aiomq", "aiomq+asyncio", "pyzmq", "zmq.asyncio", "pyomq", "pyomq.asyncio"),
+    Case("throughput", "tcp", 256): ("aiomq", "pyzmq", "zmq.asyncio", "pyomq", "pyomq.asyncio"),
+    Case("throughput", "tcp", 1024): ("aiomq", "pyzmq", "libzmq"),
+    Case("throughput", "tcp", 65536): (*_LARGE, "raw-socket", "raw-uvloop"),
+    Case("throughput", "tcp", 1048576): _LARGE,
+    Case("throughput", "ipc", 1024): _THEM,
+    Case("throughput", "inproc", 16): _PYTHON,
+    Case("batch", "tcp", batch=100): ("aiomq",),
+    Case("latency", "tcp"): (*_PYTHON, "pyomq", "raw-socket", "raw-uvloop"),
+    Case("latency", "ipc"): _THEM,
+    Case("latency", "inproc"): ("aiomq", "zmq.asyncio"),
+    Case("threads", "inproc"): _PYTHON,
+    Case("threads-latency", "inproc"): ("aiomq", "zmq.asyncio"),
+    Case("multipart", "tcp", size=64, frames=2): _THEM,
+    Case("fanout", "tcp", size=64, fan=10): _PYTHON,
+    Case("topics", "tcp", size=64, fan=1000): _THEM,
+    Case("echo", "tcp", fan=100): _THEM,
+    Case("proxy", "tcp"): _THEM,
+    Case("matching", "inproc", fan=1000): ("aiomq",),
+    Case("matching", "inproc", fan=1_000_000): ("aiomq",),
+    Case("connections", "tcp", fan=1000): _THEM,
+    Case("allocation", "inproc"): ("aiomq",),
+}
+"""What a quick run measures, and of whom: every scenario but `memory`, with the libraries that a target names."""
+
+QUICK: Final[tuple[Case, ...]] = tuple(QUICK_PEERS)
 
 
 def select_cases(cases: Iterable[Case], patterns: Iterable[str]) -> tuple[Case, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,12 +15,15 @@ __all__ = ["Change", "Verdict", "change_table", "compare_results", "differences_
 
 Verdict = Literal["slower", "faster", "unclear", "same"]
 
+_ALONE: Final = 0.5
+"""A part of the older value by which a single sample, whose spread nobody knows, must differ to be called a change."""
+
 
 class Change(msgspec.Struct, frozen=True):
     """One quantity in two runs.
 
     Attributes:
-        ratio: how many times better it is now; 0.5 is half as good.
+        ratio: how many times better it is now; 0.5 is half as good. None where no ratio makes sense, as with nothing.
         verdict: `unclear` if the medians differ but some samples of the two runs overlap.
     """
 
@@ -29,7 +32,7 @@ class Change(msgspec.Struct, frozen=True):
     peer: str
     before: float
     after: float
-    ratio: float
+    ratio: float | None
     verdict: Verdict
 
 
@@ -53,24 +56,28 @@ def compare_results(
     for new in after.cells:
         metric, old = METRICS[new.metric], before.cell(new.case, new.metric, new.peer)
         if old is not None and metric.is_compared and (peers is None or new.peer in peers):
-            change = _judge(old, new, metric, threshold)
-            if change is not None:
-                changes.append(change)
+            changes.append(_judge(old, new, metric, threshold))
     return changes
 
 
-def _judge(old: Cell, new: Cell, metric: Metric, threshold: float) -> Change | None:
+def _judge(old: Cell, new: Cell, metric: Metric, threshold: float) -> Change:
     was, now = old.summary, new.summary
     ratio = advantage(now.median, was.median, higher_is_better=metric.higher_is_better)
-    if ratio is None:
-        return None
-    is_apart = now.low > was.high or now.high < was.low
     verdict: Verdict = "same"
-    if ratio < 1 - threshold:
-        verdict = "slower" if is_apart else "unclear"
+    if ratio is None:
+        verdict = "same" if now.median == was.median else "unclear"
+    elif ratio < 1 - threshold:
+        verdict = "slower" if _is_apart(old, new, ratio) else "unclear"
     elif ratio > 1 / (1 - threshold):
-        verdict = "faster" if is_apart else "unclear"
+        verdict = "faster" if _is_apart(old, new, ratio) else "unclear"
     return Change(new.case, new.metric, new.peer, was.median, now.median, ratio, verdict)
+
+
+def _is_apart(old: Cell, new: Cell, ratio: float) -> bool:
+    """Whether the difference is beyond the spread of the samples."""
+    if min(len(old.samples), len(new.samples)) < 2 and 1 - _ALONE < ratio < 1 / (1 - _ALONE):
+        return False
+    return new.summary.low > old.summary.high or new.summary.high < old.summary.low
 
 
 def change_table(changes: list[Change]) -> Table:
@@ -82,10 +89,10 @@ def change_table(changes: list[Change]) -> Table:
             METRICS[change.metric].unit,
             value_text(change.before),
             value_text(change.after),
-            f"{change.ratio:.2f}",
+            "-" if change.ratio is None else f"{change.ratio:.2f}",
             change.verdict,
         ]
-        for change in sorted(changes, key=lambda change: change.ratio)
+        for change in sorted(changes, key=lambda change: change.ratio or 0.0)
         if change.verdict != "same"
     ]
     same = sum(change.verdict == "same" for change in changes)

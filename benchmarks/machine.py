@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Machine", "describe_machine", "load_now", "version_of"]
+__all__ = ["Machine", "describe_machine", "load_now", "raise_file_limit", "version_of"]
 
 _PACKAGES = ("aiozeromq", "uvloop", "msgspec", "pyzmq", "pyomq")  # the first is what aiomq is called on the index
 _ROOT = Path(__file__).parent.parent
@@ -60,6 +61,29 @@ def describe_machine() -> Machine:
 def load_now() -> float | None:
     """Return the load of the last minute, None where the system keeps none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def raise_file_limit(connections: int) -> None:
+    """Allow this process so many connections, as far as the system lets it.
+
+    Raises:
+        RuntimeError: it does not; the text says what it allows.
+    """
+    try:
+        resource = importlib.import_module("resource")
+    except ModuleNotFoundError:  # Windows has no such limit
+        return
+    wanted = connections + 64
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    except (ValueError, OSError):
+        raise RuntimeError(f"{connections} connections need {wanted} open files, the system allows {hard}") from None
 
 
 def version_of(distribution: str) -> str | None:

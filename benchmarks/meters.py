@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks.spec import Spec
-from benchmarks.stats import quantile
+from benchmarks.spec import Report, Spec
+from benchmarks.stats import percentiles, quantile
 
 __all__ = ["FlowMeter", "RoundTripMeter", "resident_bytes"]
 
@@ -78,6 +78,11 @@ class RoundTripMeter:
     def metrics(self) -> dict[str, float]:
         """Return the median and the 99th percentile in microseconds."""
         return {"p50_us": quantile(self.nanoseconds, 0.5) / 1e3, "p99_us": quantile(self.nanoseconds, 0.99) / 1e3}
+
+    def report(self) -> Report:
+        """Return the metrics and the whole distribution."""
+        points = [nanoseconds / 1e3 for nanoseconds in percentiles(self.nanoseconds)]
+        return Report(metrics=self.metrics(), percentiles=points)
 
 
 def resident_bytes() -> int:

@@ -31,6 +31,16 @@ METRICS: Final[dict[str, Metric]] = {
     "p50_us": Metric("us p50", higher_is_better=False),
     "p99_us": Metric("us p99", higher_is_better=False),
     "bytes_per_peer": Metric("B/peer", higher_is_better=False),
+    "connect_seconds": Metric("s to connect all", higher_is_better=False),
+    "broadcast_ms": Metric("ms until all have it", higher_is_better=False),
+    "blocked_ms": Metric("ms without a turn, at most", higher_is_better=False),
+    "delivered_percent": Metric("% delivered", higher_is_better=True),
+    "nanoseconds_per_match": Metric("ns/match", higher_is_better=False),
+    "subscribe_us": Metric("us/subscription", higher_is_better=False),
+    "queued_bytes": Metric("B/queued message", higher_is_better=False),
+    "queued_blocks": Metric("blocks/queued message", higher_is_better=False, is_compared=False),
+    "call_bytes": Metric("B for the time of a call", higher_is_better=False),
+    "kept_blocks": Metric("blocks kept/message", higher_is_better=False, is_compared=False),
     "cpu_percent": Metric("% CPU of the measuring process", higher_is_better=False, is_compared=False),
 }
 """Every name that a worker may report."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ import msgspec
 from benchmarks.cases import Case
 from benchmarks.metrics import METRICS
 from benchmarks.peers import Peer
-from benchmarks.peers.scenarios import MEASURING_ROLE
+from benchmarks.peers.scenarios import CHAIN, MEASURING_ROLE
 from benchmarks.results import Settings
 from benchmarks.spec import Report, Role, Spec
 
@@ -93,21 +94,25 @@ class _Measurement:
         self._lines: _Lines = queue.SimpleQueue()
         self._workers: dict[Role, _Worker] = {}
 
-    def play(self, endpoint: str) -> dict[str, float]:
+    def play(self, endpoint: str) -> Report:
         """Start the workers and return what one of them measured."""
         if self._case.transport == "inproc":
             self._start("inproc", endpoint)
-            return self._metrics("inproc")
-        self._start("bind", endpoint)
-        self._start("connect", self._bound_endpoint())
-        return self._metrics(MEASURING_ROLE[self._case.scenario])
+            return self._measured("inproc")
+        *binders, last = CHAIN.get(self._case.scenario, ("bind", "connect"))
+        onward = ""
+        for role in binders:
+            self._start(role, f"{endpoint}-{role}" if self._case.transport == "ipc" else endpoint, onward)
+            onward = self._bound_endpoint(role)
+        self._start(last, onward)
+        return self._measured(MEASURING_ROLE[self._case.scenario])
 
     def stop(self) -> None:
         """End all workers, whatever they are doing."""
         for worker in self._workers.values():
             worker.stop()
 
-    def _start(self, role: Role, endpoint: str) -> None:
+    def _start(self, role: Role, endpoint: str, onward: str = "") -> None:
         settings = self._settings
         spec = Spec(
             case=self._case,
@@ -119,20 +124,21 @@ class _Measurement:
             min_round_trips=settings.min_round_trips,
             max_round_trips=settings.max_round_trips,
             timeout_seconds=settings.timeout_seconds,
+            onward=onward,
         )
-        self._workers[role] = _Worker(self._peer.command(spec), role, self._lines)
+        self._workers[role] = _Worker(_command(self._peer, spec), role, self._lines)
 
-    def _bound_endpoint(self) -> str:
+    def _bound_endpoint(self, role: Role) -> str:
         report = self._next_report()[1]
         if report.endpoint is None:
-            raise MeasurementError("the bind worker did not say where it is bound")
+            raise MeasurementError(f"the {role} worker did not say where it is bound")
         return report.endpoint
 
-    def _metrics(self, role: Role) -> dict[str, float]:
+    def _measured(self, role: Role) -> Report:
         while True:
             sender, report = self._next_report()
             if sender == role and report.metrics is not None:
-                return report.metrics
+                return report
 
     def _next_report(self) -> tuple[Role, Report]:
         """Return the next line of any worker; raise if one has ended instead, as both are needed to the last."""
@@ -148,8 +154,15 @@ class _Measurement:
             raise MeasurementError(f"the {role} worker said {line!r}, which is no report: {error}") from error
 
 
-def measure(peer: Peer, case: Case, settings: Settings) -> dict[str, float]:
-    """Measure one library in one case, once.
+def _command(peer: Peer, spec: Spec) -> list[str]:
+    """Return the command line of a worker: the library's, or that of the subscribers that are the same for all."""
+    if spec.case.scenario == "connections" and spec.role == "connect":
+        return [sys.executable, "-m", "benchmarks.crowd", msgspec.json.encode(spec).decode()]
+    return peer.command(spec)
+
+
+def measure(peer: Peer, case: Case, settings: Settings) -> Report:
+    """Measure one library in one case, once; the report has metrics.
 
     Raises:
         MeasurementError: no result, with the reason.
@@ -158,12 +171,12 @@ def measure(peer: Peer, case: Case, settings: Settings) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="aiomq-bench-") as directory, contextlib.ExitStack() as stack:
         stack.callback(measurement.stop)
         try:
-            metrics = measurement.play(_endpoint(case, directory))
+            report = measurement.play(_endpoint(case, directory))
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MeasurementError(f"the workers could not be run: {error}") from error
-    if unknown := metrics.keys() - METRICS.keys():
+    if unknown := (report.metrics or {}).keys() - METRICS.keys():
         raise MeasurementError(f"the worker measured {', '.join(sorted(unknown))}, which metrics.py doesn't know")
-    return metrics
+    return report
 
 
 def _endpoint(case: Case, directory: str) -> str:

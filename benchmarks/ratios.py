@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from benchmarks.metrics import METRICS, value_text
-from benchmarks.results import Results
-from benchmarks.stats import advantage
+from benchmarks.results import Cell, Results
+from benchmarks.stats import Summary, advantage, summarize
 
-__all__ = ["Table", "pick_baseline", "ratio_table", "value_table"]
+__all__ = ["Table", "paired_advantage", "pick_baseline", "ratio_table", "value_table"]
 
 _NOTHING = "-"
 
@@ -35,6 +35,20 @@ def pick_baseline(results: Results, wanted: str | None = None) -> str | None:
     return wanted
 
 
+def paired_advantage(ours: Cell, theirs: Cell) -> Summary | None:
+    """Return how many times better `ours` is, judged round by round: the machine was the same for both in a round.
+
+    None where they have no round in common, or no ratio makes sense.
+    """
+    higher, others = METRICS[ours.metric].higher_is_better, theirs.by_round()
+    ratios = [
+        ratio
+        for index, value in ours.by_round().items()
+        if index in others and (ratio := advantage(value, others[index], higher_is_better=higher)) is not None
+    ]
+    return summarize(ratios) if ratios else None
+
+
 def value_table(results: Results) -> Table:
     """Return medians with half of their spread; a row per quantity, a column per library."""
     peers = results.measured_peers()
@@ -58,15 +72,15 @@ def ratio_table(results: Results, baseline: str) -> Table:
     rows = []
     for case, metric in results.rows():
         if METRICS[metric].is_compared and (ours := results.cell(case, metric, baseline)):
-            texts = [_ratio_text(results, case, metric, ours.summary.median, peer) for peer in others]
+            texts = [_ratio_text(ours, results.cell(case, metric, peer)) for peer in others]
             rows.append([case, METRICS[metric].unit, *texts])
-    title = f"How many times better {baseline} is (above 1: {baseline} wins)"
+    title = f"How many times better {baseline} is (above 1: {baseline} wins; medians of the ratios within each round)"
     return Table(title, ["case", "unit", *(f"vs {peer}" for peer in others)], rows)
 
 
-def _ratio_text(results: Results, case: str, metric: str, ours: float, peer: str) -> str:
-    theirs = results.cell(case, metric, peer)
-    if theirs is None:
+def _ratio_text(ours: Cell, theirs: Cell | None) -> str:
+    ratio = None if theirs is None else paired_advantage(ours, theirs)
+    if ratio is None:
         return _NOTHING
-    ratio = advantage(ours, theirs.summary.median, higher_is_better=METRICS[metric].higher_is_better)
-    return _NOTHING if ratio is None else f"{ratio:.2f}"
+    spread = f" ±{ratio.spread_percent / 2:.0f}%" if ratio.low != ratio.high else ""
+    return f"{ratio.median:.2f}{spread}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -11,10 +12,11 @@ from rich.text import Text
 
 from benchmarks.ratios import Table, pick_baseline, ratio_table, value_table
 from benchmarks.results import PeerNote, Results
+from benchmarks.targets import judge_targets, target_table
 
 __all__ = ["markdown_report", "markdown_table", "notes_on_run", "print_report", "print_table"]
 
-_LABEL_COLUMNS = frozenset({"case", "unit", "peer", "verdict"})
+_LABEL_COLUMNS = frozenset({"case", "unit", "peer", "verdict", "target", "wanted"})
 
 
 def notes_on_run(results: Results) -> Iterator[str]:
@@ -31,6 +33,7 @@ def notes_on_run(results: Results) -> Iterator[str]:
     if machine.is_busy:
         yield "The machine was busy with something else before the run: these numbers are good for trying out only."
     yield from (_peer_text(note) for note in results.peers)
+    yield from (f"Not available: {lacking}" for lacking in results.lacking)
     yield from (f"Failed: {failure}" for failure in results.failures)
 
 
@@ -47,6 +50,8 @@ def _tables(results: Results, baseline: str | None) -> Iterator[Table]:
     chosen = pick_baseline(results, baseline)
     if chosen is not None and len(results.measured_peers()) > 1:
         yield ratio_table(results, chosen)
+    if (judged := judge_targets(results)) and any(verdict.is_met is not None for verdict in judged):
+        yield target_table(judged)
 
 
 def print_report(results: Results, console: Console, *, baseline: str | None = None) -> None:
@@ -67,9 +72,10 @@ def print_table(table: Table, console: Console) -> None:
     console.print(grid)
 
 
-def markdown_report(results: Results, *, baseline: str | None = None) -> str:
-    """Return notes and tables as a Markdown page."""
+def markdown_report(results: Results, *, baseline: str | None = None, plots: Sequence[Path] = ()) -> str:
+    """Return notes, plots (in the same folder) and tables as a Markdown page."""
     parts = ["# Benchmark results", "\n".join(f"- {_escaped(note)}" for note in notes_on_run(results))]
+    parts += [f"![{plot.stem.rpartition('-')[2]}]({plot.name})" for plot in plots]
     for table in _tables(results, baseline):
         parts += [f"## {table.title}", markdown_table(table)]
     return "\n\n".join(parts) + "\n"

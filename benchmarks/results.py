@@ -9,9 +9,9 @@ import msgspec
 from benchmarks.machine import Machine
 from benchmarks.stats import Summary, summarize
 
-__all__ = ["FORMAT", "Cell", "PeerNote", "Results", "Settings", "load_results", "save_results"]
+__all__ = ["FORMAT", "Cell", "Distribution", "PeerNote", "Results", "Settings", "load_results", "save_results"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the fields below change their meaning."""
 
 
@@ -39,18 +39,34 @@ class PeerNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One quantity of one library in one case: a sample a round."""
+    """One quantity of one library in one case: a sample for each round in which the measurement succeeded."""
 
     case: str
     peer: str
     metric: str
+    rounds: list[int]
+    """Which round each sample is from: what was measured in the same round can be held against each other."""
     samples: list[float]
     summary: Summary
 
     @classmethod
-    def of(cls, case: str, peer: str, metric: str, samples: list[float]) -> Cell:
-        """Return a cell with the summary of its samples."""
-        return cls(case, peer, metric, samples, summarize(samples))
+    def of(cls, case: str, peer: str, metric: str, samples: list[float], rounds: list[int] | None = None) -> Cell:
+        """Return a cell with the summary of its samples, of the first rounds if nothing else is said."""
+        return cls(
+            case, peer, metric, list(range(len(samples))) if rounds is None else rounds, samples, summarize(samples)
+        )
+
+    def by_round(self) -> dict[int, float]:
+        """Return the samples by the number of their round."""
+        return dict(zip(self.rounds, self.samples, strict=True))
+
+
+class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The round trips of one library in one case: microseconds at each of `FRACTIONS`, the median of the rounds."""
+
+    case: str
+    peer: str
+    microseconds: list[float]
 
 
 class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +80,9 @@ class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: list[Cell]
     failures: list[str]
     """Measurements that did not come to an end, each with its reason."""
+    lacking: list[str] = []
+    """Measurements that a library has nothing for, each with what it lacks."""
+    distributions: list[Distribution] = []
 
     def cell(self, case: str, metric: str, peer: str) -> Cell | None:
         """Return what was measured there, if anything was."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from benchmarks.cases import Case
 from benchmarks.machine import describe_machine, load_now
 from benchmarks.peers import Peer
 from benchmarks.processes import MeasurementError, measure
-from benchmarks.results import FORMAT, Cell, PeerNote, Results, Settings
+from benchmarks.results import FORMAT, Cell, Distribution, PeerNote, Results, Settings
+from benchmarks.spec import Report
+from benchmarks.stats import quantile
 
-__all__ = ["count_steps", "probe_peers", "run_rounds"]
+__all__ = ["Plan", "count_steps", "probe_peers", "run_rounds"]
 
-OnStep = Callable[[str], None]
+_FAILURES_MAX: Final = 2
+"""So often a measurement may fail, or take too long, before the rest of the run goes on without it."""
+
+OnStep: TypeAlias = Callable[[str], None]
+
+Plan: TypeAlias = Mapping[Case, Sequence[Peer]]
+"""What to measure, in this order, and of which libraries."""
 
 
 def probe_peers(peers: Sequence[Peer], directory: Path) -> tuple[list[Peer], list[PeerNote]]:
@@ -31,59 +41,88 @@ def probe_peers(peers: Sequence[Peer], directory: Path) -> tuple[list[Peer], lis
     return available, notes
 
 
-def _steps(peers: Sequence[Peer], cases: Sequence[Case], rounds: int) -> Iterator[tuple[Case, Peer]]:
+def _steps(plan: Plan, rounds: int) -> Iterator[tuple[int, Case, Peer]]:
     """Yield what to measure, in order: in each round every case, and in each case all libraries side by side.
 
     The library that begins changes from round to round, so that none always runs right after the same other one.
     """
     for index in range(rounds):
-        turn = index % len(peers) if peers else 0
-        for case in cases:
-            for peer in (*peers[turn:], *peers[:turn]):
-                if peer.supports(case):
-                    yield case, peer
+        for case, peers in plan.items():
+            if case.rounds_max is not None and index >= case.rounds_max:
+                continue
+            able = [peer for peer in peers if peer.supports(case)]
+            turn = index % len(able) if able else 0
+            for peer in (*able[turn:], *able[:turn]):
+                yield index, case, peer
 
 
-def count_steps(peers: Sequence[Peer], cases: Sequence[Case], rounds: int) -> int:
+def count_steps(plan: Plan, rounds: int) -> int:
     """Return how many measurements a run consists of."""
-    return sum(1 for _ in _steps(peers, cases, rounds))
+    return sum(1 for _ in _steps(plan, rounds))
+
+
+class _Notebook:
+    """What was measured so far."""
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[str, str, str], dict[int, float]] = {}
+        self._percentiles: dict[tuple[str, str], list[list[float]]] = {}
+        self.failures: list[str] = []
+
+    def add(self, index: int, case: Case, peer: Peer, report: Report) -> None:
+        """Note one measurement."""
+        for metric, value in (report.metrics or {}).items():
+            self._samples.setdefault((case.id, metric, peer.name), {})[index] = value
+        if report.percentiles:
+            self._percentiles.setdefault((case.id, peer.name), []).append(report.percentiles)
+
+    def cells(self) -> list[Cell]:
+        """Return every quantity with its samples."""
+        return [
+            Cell.of(case, peer, metric, list(samples.values()), list(samples))
+            for (case, metric, peer), samples in self._samples.items()
+        ]
+
+    def distributions(self) -> list[Distribution]:
+        """Return the distributions, each point the median of the rounds."""
+        return [
+            Distribution(case, peer, [quantile(points, 0.5) for points in zip(*rounds, strict=True)])
+            for (case, peer), rounds in self._percentiles.items()
+        ]
 
 
 def run_rounds(
-    peers: Sequence[Peer],
+    plan: Plan,
     notes: list[PeerNote],
-    cases: Sequence[Case],
     settings: Settings,
     *,
     on_step: OnStep = lambda text: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> Results:
-    """Measure everything. A measurement that fails is noted, and tried again in the next round. An interrupt
-    from the keyboard ends the run early, with the results so far.
+    """Measure everything. A measurement that fails is noted, and tried again in the next round; one that failed
+    twice is left out of the rest. An interrupt from the keyboard ends the run early, with the results so far.
 
     Args:
-        peers: the libraries that are there.
+        plan: what to measure, of libraries that are there.
         notes: what `probe_peers` had to say on all of them.
-        cases: what to measure.
         settings: for how long and how often.
         on_step: called with the name of each measurement before it.
         after_step: called after each one.
     """
-    machine = describe_machine()
-    samples: dict[tuple[str, str, str], list[float]] = {}
-    failures: list[str] = []
-    for case, peer in _steps(peers, cases, settings.rounds):
-        on_step(f"{case.id} {peer.name}")
+    machine, notebook = describe_machine(), _Notebook()
+    failed: Counter[str] = Counter()
+    for index, case, peer in _steps(plan, settings.rounds):
+        name = f"{case.id} {peer.name}"
+        on_step(name)
         try:
-            measured = measure(peer, case, settings)
+            if failed[name] < _FAILURES_MAX:
+                notebook.add(index, case, peer, measure(peer, case, settings))
         except MeasurementError as error:
-            failures.append(f"{case.id} {peer.name}: {error}")
+            failed[name] += 1
+            notebook.failures.append(f"{name}: {error}")
         except KeyboardInterrupt:
-            failures.append(f"{case.id} {peer.name}: interrupted, and everything after it left out")
+            notebook.failures.append(f"{name}: interrupted, and everything after it left out")
             break
-        else:
-            for metric, value in measured.items():
-                samples.setdefault((case.id, metric, peer.name), []).append(value)
         after_step()
     return Results(
         format=FORMAT,
@@ -91,6 +130,13 @@ def run_rounds(
         load_after=load_now(),
         settings=settings,
         peers=notes,
-        cells=[Cell.of(case, peer, metric, values) for (case, metric, peer), values in samples.items()],
-        failures=failures,
+        cells=notebook.cells(),
+        failures=notebook.failures,
+        lacking=[
+            f"{case.id} {peer.name}: {missing}"
+            for case, peers in plan.items()
+            for peer in peers
+            if (missing := peer.lacks(case)) is not None and case.scenario in peer.scenarios
+        ],
+        distributions=notebook.distributions(),
     )

@@ -13,7 +13,7 @@ __all__ = ["HWM", "Report", "Role", "Spec"]
 HWM = 1000
 """Set on every socket of every library: libzmq's default."""
 
-Role = Literal["bind", "connect", "inproc"]
+Role = Literal["bind", "proxy", "connect", "inproc"]
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     peer: str
     """The name of the library's adapter."""
     role: Role
-    """Which end to be; `inproc` is both, in one process."""
+    """Which end to be; `inproc` is both, in one process; `proxy` stands between the two."""
     endpoint: str
     """What to bind, wildcard port included, or what to connect to."""
     warmup_seconds: float
@@ -32,6 +32,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_round_trips: int
     timeout_seconds: float
     """After this long a worker ends itself, so that none is left behind."""
+    onward: str = ""
+    """Where a proxy, which binds `endpoint`, passes messages on to."""
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,3 +41,5 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     endpoint: str | None = None
     metrics: dict[str, float] | None = None
+    percentiles: list[float] | None = None
+    """Round trips in microseconds at each fraction of `stats.FRACTIONS`."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-__all__ = ["Summary", "advantage", "quantile", "summarize"]
+__all__ = ["FRACTIONS", "Summary", "advantage", "percentiles", "quantile", "summarize"]
+
+FRACTIONS: Final = (*(number / 100 for number in range(100)), 0.995, 0.999)
+"""Where a distribution is kept: the percentiles from 0 to 99, and two of the tail. `libzmq.c` has the same."""
 
 
 class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +42,16 @@ def quantile(samples: Sequence[float], fraction: float) -> float:
         raise ValueError("a quantile needs at least one sample")
     if not 0 <= fraction <= 1:
         raise ValueError(f"a quantile's fraction is from 0 to 1, not {fraction}")
+    return _at(sorted(samples), fraction)
+
+
+def percentiles(samples: Sequence[float]) -> list[float]:
+    """Return the quantiles at `FRACTIONS`, of at least one sample."""
     ordered = sorted(samples)
+    return [_at(ordered, fraction) for fraction in FRACTIONS]
+
+
+def _at(ordered: Sequence[float], fraction: float) -> float:
     position = fraction * (len(ordered) - 1)
     below = int(position)
     above = min(below + 1, len(ordered) - 1)

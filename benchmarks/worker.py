@@ -7,8 +7,10 @@ import sys
 
 import msgspec
 
+from benchmarks.machine import raise_file_limit
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import PythonPeer
+from benchmarks.peers.scenarios import BASELINE_PEERS
 from benchmarks.spec import Report, Spec
 
 __all__ = ["main"]
@@ -26,6 +28,8 @@ def main(arguments: list[str]) -> int:
         return 2
     # Shows where it hangs, and leaves no process behind should the runner be gone.
     faulthandler.dump_traceback_later(spec.timeout_seconds, exit=True)
+    if spec.case.scenario == "connections":
+        raise_file_limit(spec.case.fan + BASELINE_PEERS)
     peer.run(spec, _print_report)
     faulthandler.cancel_dump_traceback_later()
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aiomq.constants import SocketOption
-from aiomq.options import OPTIONS, OptionKind, OptionSpec
+from aiomq.options import OPTIONS, OptionKind, OptionSpec, OptionStatus
 
 __all__ = ["PAGE", "page"]
 
@@ -37,42 +37,52 @@ with aiomq.Context() as context:
 Set on a context, an option becomes the default of the sockets that the context makes from then on. Names, numbers and
 units are libzmq's: times are in milliseconds, marks in messages. Booleans read as 0 and 1.
 
-The column "from" tells when a new value takes effect: *now*, or with the *next* bind or connect, while endpoints that
-are there keep the value they were made with. An option without "set" is read only, one without "read" is write only.
+The column "effect" tells when a new value counts: *now*, or from the *next* bind or connect on, while endpoints that
+are there keep the value they were made with. Under "access", w is an option that can be set, r one that can be read.
+"Status" is *works*; *kept*, for what is taken, checked and given back, and does nothing; or *refused*, for what libzmq
+has and aiomq has not: it is answered with EINVAL and the reason.
 """
 
-_ABSENT: Final = """\
-
-## Options that this version does not have
-
-libzmq has a number for these, and aiomq refuses them by name, with EINVAL:
-
-"""
-
-_NO_BOUND: Final = frozenset({2**31 - 1, 2**63 - 1})
+_NO_BOUND: Final = frozenset({2**31 - 1, 2**32 - 2, 2**63 - 1})
 """The largest numbers of their kinds: nobody needs to be told."""
 
 
 def page() -> str:
     """Return the page."""
     rows = [
-        "| option | takes | default | of | can be | from | |",
-        "|---|---|---|---|---|---|---|",
-        *(_row(spec) for spec in OPTIONS.values()),
+        "| number | option | takes | default | sockets | access | effect | status | |",
+        "|---:|---|---|---|---|---|---|---|---|",
+        *map(_row, OPTIONS.values()),
     ]
-    absent = ", ".join(f"`{option.name}`" for option in SocketOption if option not in OPTIONS)
-    return "\n".join([_HEAD, *rows]) + ("\n" + _ABSENT + absent + ".\n" if absent else "\n")
+    return "\n".join([_HEAD, *rows]) + "\n"
 
 
 def _row(spec: OptionSpec) -> str:
     names = " ".join(f"`{name}`" for name in (spec.option.name, *(alias.upper() for alias in spec.aliases)))
     types = "all" if spec.socket_types is None else ", ".join(each.name for each in sorted(spec.socket_types))
-    modes = " ".join(mode for mode, can in (("set", spec.writable), ("read", spec.readable)) if can)
-    begin = "now" if spec.at_once else "next"
-    return f"| {names} | {_takes(spec)} | {_default(spec)} | {types} | {modes} | {begin} | {spec.doc} |"
+    if spec.status is OptionStatus.REFUSED:
+        cells = (names, "", "", "", "", "", _status(spec), spec.doc)
+    else:
+        access = "r" * spec.readable + "w" * spec.writable
+        effect = "now" if spec.at_once else "next"
+        cells = (names, _takes(spec), _default(spec), types, access, effect, _status(spec), spec.doc)
+    return " | ".join((f"| {int(spec.option)}", *cells)) + " |"
+
+
+def _status(spec: OptionSpec) -> str:
+    names = {OptionStatus.KEPT: "kept, without effect"}
+    name = names.get(spec.status, spec.status.value)
+    return f"{name}: {spec.because}" if spec.because else name
 
 
 def _takes(spec: OptionSpec) -> str:
+    values = _values(spec)
+    return f"{values}; None clears" if spec.clears else values
+
+
+def _values(spec: OptionSpec) -> str:
+    if spec.kind is OptionKind.KEY:
+        return "a key: 32 bytes, or 40 characters of Z85"
     if not spec.writable:
         return {OptionKind.BOOL: "0 or 1", OptionKind.STR: "text", OptionKind.BYTES: "bytes"}.get(spec.kind, "a number")
     if spec.kind is OptionKind.BOOL:
@@ -90,7 +100,7 @@ def _default(spec: OptionSpec) -> str:
     if spec.default is None:
         return ""
     if isinstance(spec.default, bytes):
-        return "empty" if not spec.default else f"`{spec.default!r}`"
+        return "empty" if not spec.default.strip(b"\0") else f"`{spec.default!r}`"
     text = str(int(spec.default))
     return f"{text}; 0 of SUB, XSUB, DISH" if spec.option is SocketOption.LINGER else text
 

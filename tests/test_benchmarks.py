@@ -1,10 +1,8 @@
-"""The benchmarks: their arithmetic, their files, and that a tiny run of them works."""
+"""The benchmarks: their arithmetic, their files, and what they say of two runs."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,20 +10,19 @@ import pytest
 
 pytest.importorskip("rich", reason="the benchmarks print with rich")
 
-from benchmarks import meters, rounds
-from benchmarks.cases import FULL, QUICK, Case, select_cases, size_text
+from benchmarks import meters
+from benchmarks.cases import FULL, QUICK, QUICK_PEERS, Case, select_cases, size_text
 from benchmarks.cli import main
 from benchmarks.compare import compare_results, differences_of_setup
 from benchmarks.machine import Machine
 from benchmarks.metrics import METRICS, value_text
-from benchmarks.peers import PEERS, Peer, asynchronous, blocking, select_peers
-from benchmarks.peers.scenarios import MEASURING_ROLE
+from benchmarks.peers import DEFAULT_PEERS, PEERS, asynchronous, blocking, select_peers
+from benchmarks.peers.scenarios import CHAIN, MEASURING_ROLE, topic_of, topics_of
 from benchmarks.peers.stamps import LossCounter, stamped
-from benchmarks.processes import MeasurementError, measure
-from benchmarks.ratios import Table, pick_baseline, ratio_table, value_table
+from benchmarks.ratios import Table, paired_advantage, pick_baseline, ratio_table, value_table
 from benchmarks.report import markdown_report, markdown_table
 from benchmarks.results import FORMAT, Cell, PeerNote, Results, Settings, load_results, save_results
-from benchmarks.spec import HWM, Report, Spec
+from benchmarks.spec import HWM, Spec
 from benchmarks.stats import advantage, quantile, summarize
 
 TINY = Settings(
@@ -59,20 +56,6 @@ def results_of(*cells: Cell, machine: Machine = MACHINE) -> Results:
 
 def spec_of(case: Case) -> Spec:
     return Spec(case, "pyzmq", "bind", "tcp://127.0.0.1:*", 1.0, 2.0, 3, 5, 10.0)
-
-
-class ScriptPeer(Peer):
-    """A library whose workers run a line of Python."""
-
-    def __init__(self, script: str) -> None:
-        super().__init__("script", "a test")
-        self._script = script
-
-    def prepare(self, directory: Path) -> str | None:
-        return None
-
-    def command(self, spec: Spec) -> list[str]:
-        return [sys.executable, "-S", "-c", self._script]
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
@@ -115,6 +98,19 @@ def test_loss_counter_compares_received_with_published() -> None:
     assert losses.lost_percent == 50.0
     with pytest.raises(ValueError, match="at least 8 bytes"):
         stamped(1, 4)
+
+
+def test_stamp_stands_behind_the_topic() -> None:
+    case = Case("topics", "tcp", size=64, fan=1000)
+    assert len(set(topics_of(case))) == 1000
+    message = stamped(1234, case.size, topic_of(case, 1234))
+    assert message.startswith(b"t0000234")
+    assert len(message) == case.size
+    losses = LossCounter(messages_per_stamp=10, topic_bytes=8)
+    for number in (1234, 1235):
+        losses.add(stamped(number, case.size, topic_of(case, number)), 10)
+    assert losses.lost_percent == 0.0
+    assert topics_of(Case("fanout", "tcp", fan=10)) == [b""]
 
 
 class FakeTime:
@@ -165,10 +161,19 @@ def test_ratio_table_above_one_means_baseline_wins() -> None:
     table = ratio_table(two_libraries(), "aiomq")
     assert table.columns == ["case", "unit", "vs pyzmq"]
     assert table.rows == [
-        ["throughput/tcp/16B", "msg/s", "2.00"],
+        ["throughput/tcp/16B", "msg/s", "1.90"],
         ["latency/tcp/16B", "us p50", "2.00"],
         ["memory/tcp/200", "B/peer", "-"],
     ]
+
+
+def test_ratio_is_the_median_of_the_ratios_within_each_round() -> None:
+    ours = Cell.of("a", "aiomq", RATE, [100.0, 20.0, 300.0], [0, 1, 3])
+    theirs = Cell.of("a", "pyzmq", RATE, [50.0, 10.0, 90.0, 100.0], [0, 1, 2, 3])
+    ratio = paired_advantage(ours, theirs)
+    assert ratio is not None
+    assert (ratio.median, ratio.low, ratio.high) == (2.0, 2.0, 3.0)
+    assert paired_advantage(ours, Cell.of("a", "pyzmq", RATE, [1.0], [2])) is None
 
 
 def test_value_table_shows_medians_with_half_the_spread() -> None:
@@ -235,6 +240,12 @@ def test_results_of_another_format_are_refused(tmp_path: Path) -> None:
         (RATE, [60.0, 100.0, 101.0], [65.0, 70.0, 99.0], "unclear"),
         (TIME, [100.0, 101.0], [140.0, 141.0], "slower"),
         (TIME, [100.0, 101.0], [70.0, 71.0], "faster"),
+        ("bytes_per_peer", [100.0, 101.0], [140.0, 141.0], "slower"),
+        ("delivered_percent", [100.0, 100.0], [50.0, 51.0], "slower"),
+        ("blocked_ms", [10.0], [18.0], "unclear"),
+        ("blocked_ms", [10.0], [30.0], "slower"),
+        ("queued_bytes", [0.0, 0.0], [8.0, 8.0], "unclear"),
+        ("queued_bytes", [0.0, 0.0], [0.0, 0.0], "same"),
     ],
 )
 def test_compare_judges_by_median_and_overlap(
@@ -251,6 +262,13 @@ def test_compare_ignores_context_and_what_only_one_run_has() -> None:
     assert compare_results(old, new) == []
 
 
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.is_compared])
+def test_compare_knows_the_direction_of_every_metric(metric: str) -> None:
+    low, high = (results_of(Cell.of("a", "aiomq", metric, samples)) for samples in ([10.0, 11.0], [20.0, 21.0]))
+    (change,) = compare_results(low, high)
+    assert change.verdict == ("faster" if METRICS[metric].higher_is_better else "slower")
+
+
 def test_compare_names_differences_of_setup() -> None:
     other = msgspec.structs.replace(MACHINE, cpu="another", versions={}, load_before=9.0)
     notes = differences_of_setup(results_of(), results_of(machine=other))
@@ -264,13 +282,25 @@ def test_compare_names_differences_of_setup() -> None:
 def test_compare_command_fails_on_a_slowdown_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [tmp_path / "old.json", tmp_path / "new.json"]
     for path, rate in zip(paths, (100.0, 50.0), strict=True):
-        save_results(results_of(Cell.of("throughput/tcp/16B", "aiomq", RATE, [rate])), path)
+        save_results(results_of(Cell.of("throughput/tcp/16B", "aiomq", RATE, [rate, rate + 1])), path)
     old, new = map(str, paths)
     assert main(["--compare", old, new]) == 1
     assert "slower" in capsys.readouterr().out
     assert main(["--compare", new, old]) == 0
     assert main(["--compare", old, old]) == 0
     assert main(["--compare", old, str(tmp_path / "absent.json")]) == 2
+
+
+def test_compare_command_judges_other_libraries_only_if_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / "old.json", tmp_path / "new.json"]
+    for path, rate in zip(paths, (100.0, 50.0), strict=True):
+        save_results(results_of(Cell.of("throughput/tcp/16B", "pyzmq", RATE, [rate, rate + 1])), path)
+    arguments = ["--compare", *map(str, paths)]
+    assert main(arguments) == 0
+    assert "pyzmq got slower too" in capsys.readouterr().out
+    assert main([*arguments, "--peers", "pyzmq"]) == 1
 
 
 # -- cases and peers --------------------------------------------------------------------------------------------------
@@ -280,7 +310,8 @@ def test_cases_have_unique_ids_and_a_chunk() -> None:
     for suite in (FULL, QUICK):
         assert len({case.id for case in suite}) == len(suite)
         assert all(case.chunk >= 1 for case in suite)
-    assert set(QUICK) <= set(FULL)
+    assert {case.scenario for case in QUICK} == {case.scenario for case in FULL} - {"memory"}
+    assert {name for names in QUICK_PEERS.values() for name in names} <= set(DEFAULT_PEERS)
 
 
 def test_size_text_uses_the_largest_unit_that_divides() -> None:
@@ -302,140 +333,20 @@ def test_select_peers_refuses_unknown_names() -> None:
 
 
 @pytest.mark.parametrize("driver", [blocking, asynchronous])
-def test_drivers_play_both_roles_of_every_case_they_know(driver: object) -> None:
+def test_drivers_play_all_roles_of_every_case_they_know(driver: object) -> None:
     roles: dict[tuple[str, str], object] = vars(driver)["_ROLES"]
     wanted = {(case.scenario, "inproc") for case in FULL if case.transport == "inproc"}
-    wanted |= {(case.scenario, role) for case in FULL if case.transport != "inproc" for role in ("bind", "connect")}
+    wanted |= {
+        (case.scenario, role)
+        for case in FULL
+        if case.transport != "inproc"
+        for role in CHAIN.get(case.scenario, ("bind", "connect"))
+    }
+    wanted -= {("connections", "connect")}  # one program for all libraries
+    wanted -= {("matching", "inproc"), ("allocation", "inproc")}  # of aiomq's parts
     if driver is blocking:
         wanted -= {("batch", "bind"), ("batch", "connect")}
+    else:
+        wanted -= {("threads", "inproc"), ("threads-latency", "inproc")}  # with a loop in each thread
     assert roles.keys() == wanted
     assert MEASURING_ROLE.keys() == {case.scenario for case in FULL}
-
-
-# -- running ----------------------------------------------------------------------------------------------------------
-
-
-def test_absent_library_is_noted_and_left_out(tmp_path: Path) -> None:
-    class Absent(ScriptPeer):
-        def prepare(self, directory: Path) -> str | None:
-            raise ImportError("no such library")
-
-    present = ScriptPeer("pass")
-    available, notes = rounds.probe_peers([Absent("pass"), present], tmp_path)
-    assert available == [present]
-    assert [note.unavailable for note in notes] == ["ImportError: no such library", None]
-
-
-def test_rounds_interleave_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[str, str]] = []
-    values: Iterator[float] = iter(range(1, 100))
-
-    def fake_measure(peer: Peer, case: Case, settings: Settings) -> dict[str, float]:
-        seen.append((case.id, peer.name))
-        if len(seen) == 2:
-            raise MeasurementError("bad luck")
-        return {RATE: next(values)}
-
-    monkeypatch.setattr(rounds, "measure", fake_measure)
-    peers, cases = [PEERS["pyzmq"], PEERS["pyomq"]], (Case("throughput", "tcp"), Case("latency", "tcp"))
-    settings = msgspec.structs.replace(TINY, rounds=2)
-    results = rounds.run_rounds(peers, [], cases, settings)
-    first, second = (case.id for case in cases)
-    assert seen == [
-        *((first, "pyzmq"), (first, "pyomq"), (second, "pyzmq"), (second, "pyomq")),
-        *((first, "pyomq"), (first, "pyzmq"), (second, "pyomq"), (second, "pyzmq")),
-    ]
-    assert results.failures == [f"{first} pyomq: bad luck"]
-    cell = results.cell(first, RATE, "pyzmq")
-    assert cell is not None
-    assert cell.samples == [1.0, 5.0]
-    assert rounds.count_steps(peers, cases, 2) == len(seen)
-
-
-def test_worker_that_fails_is_quoted() -> None:
-    with pytest.raises(MeasurementError, match=r"bind worker ended with 3: .*no luck"):
-        measure(ScriptPeer("import sys; print('no luck', file=sys.stderr); sys.exit(3)"), Case("latency", "tcp"), TINY)
-
-
-def test_worker_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.processes._GRACE_SECONDS", 0.0)
-    settings = msgspec.structs.replace(TINY, timeout_seconds=0.2)
-    with pytest.raises(MeasurementError, match=r"no result within 0\.2 s"):
-        measure(ScriptPeer("import threading; threading.Event().wait()"), Case("latency", "tcp"), settings)
-
-
-@pytest.mark.parametrize("line", ["nonsense", '{"metrics": {"furlongs": 1}}', '{"metrics": []}'])
-def test_worker_that_talks_nonsense_is_refused(line: str) -> None:
-    with pytest.raises(MeasurementError, match=r"nonsense|furlongs|no report"):
-        measure(ScriptPeer(f"print({line!r}, flush=True)"), Case("latency", "inproc"), TINY)
-
-
-def test_other_end_that_dies_ends_the_measurement() -> None:
-    class OneSided(ScriptPeer):
-        def command(self, spec: Spec) -> list[str]:
-            says = msgspec.json.encode(Report(endpoint="tcp://127.0.0.1:1")).decode()
-            wait = f"import threading; print({says!r}, flush=True); threading.Event().wait()"
-            return [sys.executable, "-S", "-c", wait if spec.role == "bind" else "raise SystemExit(7)"]
-
-    with pytest.raises(MeasurementError, match="connect worker ended with 7"):
-        measure(OneSided(""), Case("throughput", "tcp"), TINY)
-
-
-@pytest.mark.parametrize("name", ["aiomq", "aiomq+asyncio", "pyzmq", "zmq.asyncio", "pyomq", "libzmq", "raw-uvloop"])
-def test_peer_measures_round_trips(name: str, tmp_path: Path) -> None:
-    peer, (available, notes) = PEERS[name], rounds.probe_peers([PEERS[name]], tmp_path)
-    if not available:
-        pytest.skip(str(notes[0].unavailable))
-    measured = measure(peer, Case("latency", "tcp"), TINY)
-    assert 0 < measured["p50_us"] <= measured["p99_us"]
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        Case("multipart", "tcp", size=64, frames=3),
-        Case("throughput", "inproc", size=1024),
-        Case("fanout", "tcp", size=64, fan=2),
-        Case("echo", "tcp", fan=3),
-        Case("memory", "tcp", fan=5),
-    ],
-    ids=lambda case: case.id,
-)
-def test_scenario_yields_its_metric(case: Case, tmp_path: Path) -> None:
-    pytest.importorskip("zmq")
-    measured = measure(PEERS["pyzmq"], case, TINY)
-    assert measured.keys() <= METRICS.keys()
-    judged = [value for name, value in measured.items() if METRICS[name].is_compared]
-    assert len(judged) == 1
-    assert judged[0] >= 0
-
-
-def test_quick_run_writes_json_and_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("zmq")
-    out = tmp_path / "run.json"
-    tiny = ["--quick", "--duration", "0.02", "--rounds", "2", "--out", str(out)]
-    assert main([*tiny, "--peers", "pyzmq", "zmq.asyncio", "--only", "throughput/ipc/16B"]) == 0
-    results = load_results(out)
-    assert results.failures == []
-    assert results.measured_peers() == ["pyzmq", "zmq.asyncio"]
-    cell = results.cell("throughput/ipc/16B", RATE, "zmq.asyncio")
-    assert cell is not None
-    assert len(cell.samples) == 2
-    assert cell.summary == summarize(cell.samples)
-    page = out.with_suffix(".md").read_text(encoding="utf-8")
-    assert "How many times better pyzmq is" in page
-    assert "vs zmq.asyncio" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--peers", "nanomsg"], ["--only", "nothing"], ["--baseline", "pyomq", "--peers", "pyzmq", "--only", "memory"]],
-)
-def test_wrong_arguments_are_refused_before_measuring(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    assert "python -m benchmarks:" in capsys.readouterr().err
-
-
-def test_list_prints_every_case(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--list"]) == 0
-    assert capsys.readouterr().out.split() == [case.id for case in FULL]

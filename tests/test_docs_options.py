@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -35,4 +36,12 @@ def test_options_page_names_every_option(generator: ModuleType) -> None:
 
     for option in SocketOption:
         assert f"`{option.name}`" in page
-    assert page.count("\n| `") == len(OPTIONS)
+    assert len(re.findall(r"^\| \d+ \| `", page, re.MULTILINE)) == len(OPTIONS) == len(SocketOption)
+
+
+def test_options_page_says_why_an_option_is_kept_or_refused(generator: ModuleType) -> None:
+    lines = {line.split(" ")[3].strip("`"): line for line in generator.page().splitlines() if line.startswith("| ")}
+
+    assert "| refused: use a STREAM socket" in lines["ROUTER_RAW"]
+    assert "| kept, without effect: there are no I/O threads" in lines["AFFINITY"]
+    assert "| works |" in lines["SNDHWM"]

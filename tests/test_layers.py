@@ -19,16 +19,21 @@ SOURCES: Final = sorted((ROOT / PACKAGE).rglob("*.py"))
 
 LAYERS: Final = (
     # 0: vocabulary
-    frozenset({"constants", "endpoint", "errors", "events", "message", "socket_types", "version"})
-    | frozenset({"option_attributes", "option_numbers", "option_spec", "option_table", "options"}),
+    frozenset({"constants", "counters", "endpoint", "errors", "events", "message", "mute", "socket_types", "version"})
+    | frozenset({"option_attributes", "option_numbers", "option_spec", "option_table", "options"})
+    | frozenset({"crypto", "datagrams"})
+    | frozenset({"option_table_network", "option_table_refused", "option_table_security", "option_values", "z85"})
+    | frozenset({"context_options", "endpoint_numbered"}),
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
-    frozenset({"flusher", "gate", "peer", "readiness"}),
+    frozenset({"flusher", "frame", "gate", "peer", "readiness", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "core", "endpoints", "linger", "monitor", "poller", "proxy", "socket", "socket_base"}),
+    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy"})
+    | frozenset({"breaches", "security", "status", "waiting"})
+    | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"}),
 )
@@ -40,6 +45,7 @@ STRANGERS: Final = {("zmtp", "patterns"), ("patterns", "zmtp"), ("transports", "
 DOORS: Final = {
     "anyio": frozenset({"streams"}),
     "asyncio": LAYERS[2] | LAYERS[3] | LAYERS[4] | LAYERS[5],
+    "nacl": frozenset({"crypto"}),
     "socket": frozenset({"transports"}),
     "ssl": frozenset({"transports"}),
     "uvloop": frozenset({"runner"}),

@@ -41,11 +41,12 @@ class Holder(OptionAttributes, StateAttributes):
             return b"tcp://127.0.0.1:5555"
         return int(self.socket_type) if spec.option is SocketOption.TYPE else 2
 
-    def set(self, option: SocketOption, value: int | bytes | str) -> None:
+    def set(self, option: SocketOption, value: int | bytes | str | None) -> None:
         spec = spec_of(option)
         store(self.options, spec, checked(spec, value, self.socket_type))
 
 
+TEXTS = {OptionKind.BYTES, OptionKind.STR, OptionKind.KEY}
 SETTABLE = {name: each.option for name, each in vars(OptionAttributes).items() if isinstance(each, Option)}
 FIXED = {name: each.option for name, each in vars(StateAttributes).items() if isinstance(each, State)}
 
@@ -53,7 +54,7 @@ FIXED = {name: each.option for name, each in vars(StateAttributes).items() if is
 def test_attributes_are_those_that_the_table_names() -> None:
     methods = {"subscribe", "unsubscribe"}
     settable = {name: spec.option for spec in OPTIONS.values() if spec.writable for name in (spec.name, *spec.aliases)}
-    fixed = {spec.name: spec.option for spec in OPTIONS.values() if not spec.writable}
+    fixed = {spec.name: spec.option for spec in OPTIONS.values() if spec.readable and not spec.writable}
 
     assert {name: each for name, each in settable.items() if name not in methods} == SETTABLE
     assert fixed == FIXED
@@ -64,7 +65,7 @@ def test_attribute_reads_as_the_type_of_its_option(name: str) -> None:
     holder = Holder(SocketType.ROUTER)
     spec = OPTIONS[SETTABLE[name]]
 
-    assert type(getattr(holder, name)) is (bytes if spec.kind in {OptionKind.BYTES, OptionKind.STR} else int)
+    assert type(getattr(holder, name)) is (bytes if spec.kind in TEXTS else int)
 
 
 def test_attribute_sets_and_reads_its_option() -> None:
@@ -110,6 +111,7 @@ def test_attribute_of_a_closed_holder_raises_what_get_raises() -> None:
 
 def test_state_attributes_read_as_what_they_mean() -> None:
     holder = Holder(SocketType.SUB)
+    holder.curve_publickey = "0" * 40
 
     assert holder.type is SocketType.SUB
     assert holder.events == PollEvent.POLLOUT

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from aiomq.constants import SocketOption
 from aiomq.errors import ZMQError
-from aiomq.message import Item, Message, Subscription
+from aiomq.message import Control, Item, Message
+from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
+
+if TYPE_CHECKING:
+    from aiomq.patterns.broadcast import Broadcast
 
 __all__ = ["Pattern", "Peer"]
 
@@ -26,11 +31,18 @@ def _nobody() -> None:
     """Nobody waits for the other direction."""
 
 
+def _ignored(count: int) -> None:
+    """Nobody counts."""
+
+
 class Peer(Protocol):
     """The socket's end of one link, as a pattern sees it: a bounded outbox and a bounded inbox."""
 
     routing_id: bytes
     """The identity the other side announced; empty if it announced none."""
+
+    properties: Mapping[str, bytes]
+    """What is known of the other side: what it announced, and what was found out. Of its present connection."""
 
     inbox: deque[Item]
     """What arrived and was not taken yet. Whoever pops must then honour `low_water`."""
@@ -41,14 +53,33 @@ class Peer(Protocol):
     in_fair_queue: bool
     """Belongs to the fair queue: True while the peer is in its active list."""
 
+    dropped: int
+    """How many messages this peer missed because it was full. Counted by the pattern."""
+
     writable: bool
     """There is room for one more message. Falls to False inside `put`; `Pattern.peer_writable` tells of its return."""
 
     def put(self, message: Message, /) -> bool:
         """Queue a whole message for this peer, which must be `writable`; return whether it still is."""
 
-    def put_control(self, item: Subscription, /) -> None:
-        """Queue a subscription, whatever the high-water mark says."""
+    @property
+    def room(self) -> int:
+        """How many messages `put_many` may add so that the peer stays writable; 0 where each has to be `put`."""
+
+    def put_many(self, messages: Sequence[Message], /) -> None:
+        """Queue as many whole messages as there is `room` for."""
+
+    def hold(self) -> None:
+        """Collect what is put in this turn, from the first message on: there will be many."""
+
+    def replace_oldest(self, message: Message, /) -> bool:
+        """Drop the oldest message that is queued here, and queue this one; False if none can be taken back.
+
+        For a peer that is full, and stays so.
+        """
+
+    def put_control(self, item: Control, /) -> None:
+        """Queue a subscription, or a joining or leaving, whatever the high-water mark says."""
 
     def discard_outbox(self) -> None:
         """Throw away everything queued for this peer and not yet on its way."""
@@ -58,6 +89,12 @@ class Peer(Protocol):
 
     def close(self, reason: str = "", /) -> None:
         """End this link for good, and tell monitors why. `Pattern.detach` will be called for it, at once or soon."""
+
+    def finish(self) -> None:
+        """Drop what was not read, and end this link for good once what is queued has left, as LINGER allows.
+
+        `Pattern.detach` is called for it within this call.
+        """
 
 
 class Pattern:
@@ -72,15 +109,66 @@ class Pattern:
     accepts_subscriptions: ClassVar[bool] = False
     """Whether subscriptions may stand in the inboxes of its peers (PUB and XPUB); for others they are dropped."""
 
+    accepts_memberships: ClassVar[bool] = False
+    """The same for what joins and leaves groups (RADIO)."""
+
+    conflates: ClassVar[tuple[bool, bool]] = (False, False)
+    """Whether CONFLATE makes the inboxes, and the outboxes, of its peers keep the latest message alone."""
+
+    lifecycle: ClassVar[frozenset[SocketOption]] = frozenset()
+    """Which of HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG and ROUTER_NOTIFY have an effect on the type."""
+
+    breach: ClassVar[Callable[[Item], str] | None] = None
+    """Returns how an item that came over a wire breaks the rules of the type, so that the connection has to end; the
+    empty text for one that does not. None where nothing does (all but REQ)."""
+
+    last_routing_id: int = 0
+    """Of the message that `try_recv` gave last: whom to answer (SERVER and PEER); 0 for types without."""
+
+    last_group: bytes = b""
+    """Of the message that `try_recv` gave last: the group that it was sent to (DISH); empty for types without."""
+
+    mutes: ClassVar[tuple[OnMute, ...]] = ()
+    """What `on_mute` may be for this type, its default first; none where there is nothing to choose."""
+
     def __init__(self, options: SocketOptions) -> None:
         self.options = options
         self.turned: Callable[[], None] = _nobody
         """To be called when a send or receive let the other direction become possible (REQ, REP); set by the socket."""
+        self.audience_changed: Callable[[], None] = _nobody
+        """To be called when somebody has subscribed (PUB, XPUB); set by the socket."""
+        self.audience_changes: Callable[[], None] = _nobody
+        """To be called before anything but an event of a peer changes who gets a message; set by the socket."""
+        self.spent: Callable[[int], None] = _ignored
+        """To be called when one message went to a crowd, with the number of peers; set by the socket."""
+        self._dropped = 0
+        self.on_mute = self.mutes[0] if self.mutes else OnMute.BLOCK
+        """What becomes of a message that nobody has room for."""
+
+    def _crowd(self, count: int) -> None:
+        """A message went to so many peers: for a distributor that is made before `spent` is set."""
+        self.spent(count)
 
     @property
     def topics_count(self) -> int:
         """How many distinct topics are subscribed to (TOPICS_COUNT); 0 for a type without subscriptions."""
         return 0
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were thrown away because a peer was full, unknown or gone: once for each who missed one."""
+        return self._dropped
+
+    def set_on_mute(self, policy: OnMute) -> None:
+        """Choose what becomes of messages that nobody has room for.
+
+        Raises:
+            ZMQError: EINVAL if this type has no such choice.
+        """
+        if policy not in self.mutes:
+            there = f"takes {', '.join(self.mutes)}" if self.mutes else "has no on_mute"
+            raise ZMQError(errno.EINVAL, f"a {self.name} socket {there}, not {policy.value}")
+        self.on_mute = policy
 
     # -- called for the user of the socket ---------------------------------------------------------------------------
 
@@ -92,6 +180,28 @@ class Pattern:
         """
         raise ZMQError(errno.ENOTSUP, f"a {self.name} socket cannot send")
 
+    def try_send_to(self, data: bytes, routing_id: int, group: bytes) -> bool:
+        """Queue a message for one peer (SERVER, PEER) or one group (RADIO); False means "not now".
+
+        Args:
+            data: the only frame of the message.
+            routing_id: whom to send it to, as `last_routing_id` gave it; 0 for nobody in particular.
+            group: the group to send it to; empty for none.
+
+        Raises:
+            ZMQError: EINVAL for a type without routing ids or without groups, EHOSTUNREACH for an unknown routing id.
+        """
+        what = "routing_id" if routing_id else "group"
+        raise ZMQError(errno.EINVAL, f"a {self.name} socket does not send by {what}")
+
+    def wants_more(self, frames: Sequence[bytes]) -> bool:
+        """Return whether a message goes on after these first frames of it, which its user sent with SNDMORE.
+
+        Raises:
+            ZMQError: EINVAL where a message cannot have as many, EHOSTUNREACH if they are for an unknown routing id.
+        """
+        return True
+
     def try_recv(self) -> Message | None:
         """Take the next message; None means "not now".
 
@@ -99,6 +209,14 @@ class Pattern:
             ZMQError: ENOTSUP where the type cannot receive, EFSM out of turn.
         """
         raise ZMQError(errno.ENOTSUP, f"a {self.name} socket cannot receive")
+
+    def sender(self) -> Peer | None:
+        """Return the peer that the message received last came from; None where the type cannot tell.
+
+        It is right until the next `try_recv` or `can_recv`.
+        """
+        fair_queue = getattr(self, "_fair_queue", None)  # all types but PAIR and XPUB read by one
+        return getattr(fair_queue, "last_peer", None)
 
     def can_send(self) -> bool:
         """Whether `try_send` would succeed (POLLOUT)."""
@@ -115,6 +233,41 @@ class Pattern:
     def unsubscribe(self, topic: bytes) -> None:
         """Remove one count of a prefix from the subscriptions of a SUB socket."""
         raise ZMQError(errno.EINVAL, f"a {self.name} socket has no subscriptions: UNSUBSCRIBE is for SUB sockets")
+
+    def subscribers(self, topic: bytes) -> int:
+        """Return how many peers would get a message that begins with a topic (PUB, XPUB)."""
+        raise ZMQError(errno.ENOTSUP, f"a {self.name} socket has no subscribers: PUB and XPUB sockets have")
+
+    def join(self, group: bytes) -> None:
+        """Receive what is sent to a group, on a DISH socket."""
+        raise ZMQError(errno.ENOTSUP, f"a {self.name} socket joins no groups: that is for DISH sockets")
+
+    def leave(self, group: bytes) -> None:
+        """Receive no more of what is sent to a group, on a DISH socket."""
+        raise ZMQError(errno.ENOTSUP, f"a {self.name} socket leaves no groups: that is for DISH sockets")
+
+    def claim(self, routing_id: bytes) -> None:
+        """Refuse a routing id for the next connect (CONNECT_ROUTING_ID) if a peer has it; for types that name peers."""
+
+    def last_attached(self) -> int:
+        """Return the routing id of the peer that was attached last (PEER).
+
+        Raises:
+            ZMQError: ENOTSUP for a type without such ids.
+        """
+        raise ZMQError(errno.ENOTSUP, f"a {self.name} socket has no connect_peer: that is for PEER sockets")
+
+    def peer_of(self, routing_id: int) -> Peer:
+        """Return the peer with this routing id (SERVER, PEER).
+
+        Raises:
+            ZMQError: ENOTSUP for a type without such ids, EHOSTUNREACH for an unknown one.
+        """
+        raise ZMQError(errno.ENOTSUP, f"a {self.name} socket has no disconnect_peer: SERVER and PEER sockets have")
+
+    def broadcast(self) -> Broadcast | None:
+        """Return the list for messages that as things stand all go to the same peers, begun for these; else None."""
+        return None
 
     def straight_out(self) -> Peer | None:
         """Return the one peer that every message goes to as things stand, if its outbox may be filled directly."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from aiomq.constants import SocketOption
 from aiomq.errors import ZMQError
 from aiomq.message import Message
+from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.fair_queue import FairQueue
 from aiomq.patterns.load_balancer import LoadBalancer, TrySend
+from aiomq.patterns.overflow import MUTES, Overflow, always
 from aiomq.patterns.routing_table import RoutingTable
 
 __all__ = ["DealerPattern", "RouterPattern", "probe"]
@@ -30,7 +33,10 @@ class DealerPattern(Pattern):
     """Sends each message to one of its peers and receives from all of them, in turn."""
 
     name = "DEALER"
-    __slots__ = ("_balancer", "_fair_queue", "can_recv", "can_send", "try_recv", "try_send")
+    conflates = (True, True)
+    lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.HICCUP_MSG})
+    mutes = MUTES
+    __slots__ = ("_balancer", "_fair_queue", "_overflow", "can_recv", "can_send", "try_recv", "try_send")
 
     try_send: TrySend
     """The load balancer's own: one call less for each message."""
@@ -44,11 +50,28 @@ class DealerPattern(Pattern):
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
         self._balancer = LoadBalancer()
+        self._overflow = Overflow()
         self._fair_queue = FairQueue()
         self.try_send = self._balancer.try_send
         self.can_send = self._balancer.can_send
         self.try_recv = self._fair_queue.try_recv
         self.can_recv = self._fair_queue.can_recv
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because no peer had room, where `on_mute` has it so."""
+        return self._overflow.dropped
+
+    def set_on_mute(self, policy: OnMute) -> None:
+        """Choose what becomes of a message when no peer has room. Unless that is to wait, sending is always possible.
+
+        Raises:
+            ZMQError: EINVAL if this type has no such choice.
+        """
+        super().set_on_mute(policy)
+        self._overflow.policy = policy
+        self._balancer.spill = self._overflow.spill
+        self.can_send = self._balancer.can_send if policy is OnMute.BLOCK else always
 
     def straight_out(self) -> Peer | None:
         """Return the only peer with room."""
@@ -62,6 +85,7 @@ class DealerPattern(Pattern):
         """Give a new peer its share of the messages."""
         if self.options.probe_router:
             probe(peer)
+        self._overflow.attach(peer)
         self._balancer.attach(peer)
 
     def peer_readable(self, peer: Peer) -> None:
@@ -74,6 +98,7 @@ class DealerPattern(Pattern):
 
     def detach(self, peer: Peer) -> None:
         """Send nothing more to a peer that is gone, and read what it left."""
+        self._overflow.detach(peer)
         self._balancer.detach(peer)
         self._fair_queue.detach(peer)
 
@@ -87,6 +112,8 @@ class RouterPattern(Pattern):
     """
 
     name = "ROUTER"
+    lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.DISCONNECT_MSG, SocketOption.ROUTER_NOTIFY})
+    mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
     wants_routing_id = True
     __slots__ = ("_fair_queue", "_identified", "_table", "can_recv")
 
@@ -114,10 +141,21 @@ class RouterPattern(Pattern):
         if peer is None:
             if self.options.router_mandatory:
                 raise _unreachable(message[0])
+            self._dropped += 1
             return True
+        body = message[1] if len(message) == 2 else message[1:]
         if not peer.writable:
-            return not self.options.router_mandatory
-        peer.put(message[1] if len(message) == 2 else message[1:])
+            return self._spill(peer, body)
+        peer.put(body)
+        return True
+
+    def _spill(self, peer: Peer, body: Message) -> bool:
+        """Do what `on_mute` and ROUTER_MANDATORY say with a message to a full peer."""
+        replaced = self.on_mute is OnMute.DROP_OLDEST and peer.replace_oldest(body)
+        if not replaced and self.options.router_mandatory:
+            return False
+        peer.dropped += 1
+        self._dropped += 1
         return True
 
     def try_recv(self) -> Message | None:

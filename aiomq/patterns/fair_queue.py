@@ -53,8 +53,14 @@ class FairQueue:
         return self.front is not None
 
     def straight_in(self) -> Peer | None:
-        """Return the only peer with unread messages; None if there are several, or none."""
-        return None if self._shared else self.front
+        """Return the only peer with unread messages; None if there are several, or none.
+
+        Whoever asks takes messages from that peer by himself: it counts as where the last one came from.
+        """
+        if self._shared or self.front is None:
+            return None
+        self.last_peer = self.front
+        return self.front
 
     def peer_readable(self, peer: Peer) -> None:
         """A peer's inbox got more: the peer joins at the end of the ring, unless it is in the ring."""

@@ -8,6 +8,7 @@ served once, and a slow peer holds up nobody.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from aiomq.message import Message
@@ -23,23 +24,30 @@ class TrySend(Protocol):
         """Queue a whole message; False means "not now"."""
 
 
+def _refuse(message: Message) -> bool:
+    """Not now: whoever sends has to wait."""
+    return False
+
+
 class LoadBalancer:
     """Deals messages out to the peers with room, in turn."""
 
     # `front` and `_shared` say again what is in `_ring`, so that a message to an only peer costs no look at the ring.
-    __slots__ = ("_members", "_ring", "_shared", "front")
+    __slots__ = ("_members", "_ring", "_shared", "front", "spill")
 
     def __init__(self) -> None:
         self._ring: deque[Peer] = deque()
         self._members: set[Peer] = set()
         self.front: Peer | None = None
         self._shared = False
+        self.spill: Callable[[Message], bool] = _refuse
+        """What to do with a message that no peer has room for; it returns whether that was dealt with."""
 
     def try_send(self, message: Message) -> bool:
         """Queue a whole message for the peer whose turn it is; False if no peer has room."""
         peer = self.front
         if peer is None:
-            return False
+            return self.spill(message)
         if peer.put(message):
             if self._shared:
                 ring = self._ring

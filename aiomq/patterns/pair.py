@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import deque
 
 from aiomq.message import Message
+from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.overflow import MUTES, Overflow
 
 __all__ = ["PairPattern"]
 
@@ -18,18 +20,21 @@ class PairPattern(Pattern):
     """Sends to and receives from the one peer it has."""
 
     name = "PAIR"
-    __slots__ = ("_former", "_peer")
+    mutes = MUTES
+    __slots__ = ("_former", "_overflow", "_peer", "_sender")
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
+        self._overflow = Overflow()
         self._peer: Peer | None = None
+        self._sender: Peer | None = None
         self._former: deque[Peer] = deque()  # peers that are gone and left unread messages, in the order they left
 
     def try_send(self, message: Message) -> bool:
         """Queue a whole message for the peer; False if it has no room, or if there is no peer."""
         peer = self._peer
         if peer is None or not peer.writable:
-            return False
+            return self._overflow.spill(message)
         peer.put(message)
         return True
 
@@ -40,11 +45,29 @@ class PairPattern(Pattern):
         peer = self._peer
         if peer is None or not peer.inbox:
             return None
+        self._sender = peer
         return _take(peer)
 
     def can_send(self) -> bool:
         """Whether there is a peer with room."""
+        return self.on_mute is not OnMute.BLOCK or self._has_room()
+
+    def _has_room(self) -> bool:
         return self._peer is not None and self._peer.writable
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because the peer had no room, where `on_mute` has it so."""
+        return self._overflow.dropped
+
+    def set_on_mute(self, policy: OnMute) -> None:
+        """Choose what becomes of a message when there is no peer with room.
+
+        Raises:
+            ZMQError: EINVAL if this type has no such choice.
+        """
+        super().set_on_mute(policy)
+        self._overflow.policy = policy
 
     def can_recv(self) -> bool:
         """Whether the peer, or one before it, left something to read."""
@@ -52,16 +75,24 @@ class PairPattern(Pattern):
 
     def straight_out(self) -> Peer | None:
         """Return the peer, if it has room."""
-        return self._peer if self.can_send() else None
+        return self._peer if self._has_room() else None
 
     def straight_in(self) -> Peer | None:
         """Return the peer, once everything that former peers left is read."""
-        return None if self._former else self._peer
+        if self._former:
+            return None
+        self._sender = self._peer
+        return self._peer
+
+    def sender(self) -> Peer | None:
+        """Return the peer that the message received last came from."""
+        return self._sender
 
     def attach(self, peer: Peer) -> None:
         """Take the first peer; turn away any other as long as that one is there."""
         if self._peer is None:
             self._peer = peer
+            self._overflow.attach(peer)
         else:
             peer.close("this PAIR has a peer, and takes one only")
 
@@ -69,11 +100,12 @@ class PairPattern(Pattern):
         """Make room for the next peer; what this one left stays readable."""
         if peer is self._peer:
             self._peer = None
+            self._overflow.detach(peer)
             if peer.inbox:
                 self._former.append(peer)
 
     def _recv_from_former(self) -> Message:
-        peer = self._former[0]
+        peer = self._sender = self._former[0]
         message = _take(peer)
         if not peer.inbox:
             self._former.popleft()

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Message, Subscription, first_frame, message_of
+from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.broadcast import Broadcast
 from aiomq.patterns.distributor import Distributor
 from aiomq.patterns.notifications import Notifications
 from aiomq.patterns.subscriptions import SubscriptionTable, is_subscription, split_subscriptions
@@ -29,10 +31,11 @@ class _Publisher(Pattern):
     """The sending half that PUB and XPUB share, and the care for what peers send."""
 
     accepts_subscriptions = True
+    mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
-        self.distributor = Distributor()
+        self.distributor = Distributor(self._crowd)
         self._table = SubscriptionTable()
 
     @property
@@ -44,6 +47,15 @@ class _Publisher(Pattern):
     def dropped(self) -> int:
         """How often a peer missed a message because it was full."""
         return self.distributor.dropped
+
+    def set_on_mute(self, policy: OnMute) -> None:
+        """Choose which message a full subscriber misses. DROP_OLDEST goes before XPUB_NODROP: nothing waits then.
+
+        Raises:
+            ZMQError: EINVAL if this type has no such choice.
+        """
+        super().set_on_mute(policy)
+        self.distributor.drop_oldest = policy is OnMute.DROP_OLDEST
 
     def try_send(self, message: Message) -> bool:
         """Queue a message for every matching peer that has room; with XPUB_NODROP for all of them or none.
@@ -57,15 +69,32 @@ class _Publisher(Pattern):
         self.distributor.send(message, self._table.match(frame))
         return True
 
+    def broadcast(self) -> Broadcast | None:
+        """Return the distributor's, begun for all subscribers, if nobody has a topic and no option sets them apart."""
+        options = self.options
+        if options.xpub_nodrop or options.invert_matching or self.distributor.drop_oldest:
+            return None
+        everyone = self._table.everyone()
+        if everyone is None:
+            return None
+        broadcast = self.distributor.broadcast
+        broadcast.begin(everyone)
+        return broadcast
+
     def _recipients(self, frame: bytes) -> Sequence[Peer]:
         matching = self._table.match(frame)
         return self.distributor.all_except(matching) if self.options.invert_matching else matching
 
     def _send_to(self, message: Message, peers: Sequence[Peer]) -> bool:
-        if self.options.xpub_nodrop and not all(peer.writable for peer in peers):
+        waits = self.options.xpub_nodrop and not self.distributor.drop_oldest
+        if waits and not all(peer.writable for peer in peers):
             return False
         self.distributor.send(message, peers)
         return True
+
+    def subscribers(self, topic: bytes) -> int:
+        """Return how many peers would get a message that begins with a topic."""
+        return len(self._recipients(topic))
 
     def can_send(self) -> bool:
         """Return True: a publisher drops rather than waits. Also with XPUB_NODROP, as in libzmq."""
@@ -98,11 +127,13 @@ class _Publisher(Pattern):
     def _apply(self, peer: Peer, change: Subscription) -> None:
         if peer not in self.distributor.peers:
             return  # it left, or was closed for what it sent, with this still in its inbox
+        self.audience_changes()
         table = self._asked()
         if not change.subscribe:
             self._cancel(peer, change)
         elif table.has_room(peer, change.topic):
             self._subscribe(peer, change)
+            self.audience_changed()
         else:
             peer.inbox.clear()
             self.detach(peer)
@@ -130,6 +161,7 @@ class PubPattern(_Publisher):
     """PUB: sends to subscribers, reads nothing. XPUB_MANUAL and XPUB_VERBOSE mean nothing here: nobody is told."""
 
     name = "PUB"
+    conflates = (False, True)  # subscriptions are no messages: none of them is ever left out
 
     def peer_readable(self, peer: Peer) -> None:
         """Apply the subscriptions that came; everything else is dropped (29/PUBSUB: SHALL NOT receive)."""
@@ -177,6 +209,10 @@ class XPubPattern(_Publisher):
         self._last_peer = None
         return True
 
+    def broadcast(self) -> Broadcast | None:
+        """Return the same as PUB does, unless the next message may go to one peer alone."""
+        return None if self.options.xpub_manual_last_value else super().broadcast()
+
     def try_recv(self) -> Message | None:
         """Take the next notification or user message; None means "not now"."""
         taken = self._notifications.pop()
@@ -186,6 +222,10 @@ class XPubPattern(_Publisher):
         self._last_peer = peer if peer in self.distributor.peers else None
         self._resume()
         return message
+
+    def sender(self) -> Peer | None:
+        """Return the peer that the notification or message received last came from; None if it is gone."""
+        return self._last_peer
 
     def can_recv(self) -> bool:
         """Whether there is a notification or a user message."""
@@ -200,6 +240,7 @@ class XPubPattern(_Publisher):
         self._check_manual("SUBSCRIBE")
         if self._last_peer is not None:
             self._table.add(self._last_peer, topic)
+            self.audience_changed()
 
     def unsubscribe(self, topic: bytes) -> None:
         """Cancel a subscription of the peer of the last message read; no effect if that peer is gone.

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiomq.message import Message
+from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.fair_queue import FairQueue, discard_inbox
 from aiomq.patterns.load_balancer import LoadBalancer, TrySend
+from aiomq.patterns.overflow import MUTES, Overflow, always
 
 __all__ = ["PullPattern", "PushPattern"]
 
@@ -21,7 +23,9 @@ class PushPattern(Pattern):
     """Sends each message to one of its peers, in turn."""
 
     name = "PUSH"
-    __slots__ = ("_balancer", "can_send", "try_send")
+    conflates = (False, True)
+    mutes = MUTES
+    __slots__ = ("_balancer", "_overflow", "can_send", "try_send")
 
     try_send: TrySend
     """The load balancer's own: one call less for each message."""
@@ -31,8 +35,25 @@ class PushPattern(Pattern):
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
         self._balancer = LoadBalancer()
+        self._overflow = Overflow()
         self.try_send = self._balancer.try_send
         self.can_send = self._balancer.can_send
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because no peer had room, where `on_mute` has it so."""
+        return self._overflow.dropped
+
+    def set_on_mute(self, policy: OnMute) -> None:
+        """Choose what becomes of a message when no peer has room. Unless that is to wait, sending is always possible.
+
+        Raises:
+            ZMQError: EINVAL if this type has no such choice.
+        """
+        super().set_on_mute(policy)
+        self._overflow.policy = policy
+        self._balancer.spill = self._overflow.spill
+        self.can_send = self._balancer.can_send if policy is OnMute.BLOCK else always
 
     def straight_out(self) -> Peer | None:
         """Return the only peer with room."""
@@ -40,6 +61,7 @@ class PushPattern(Pattern):
 
     def attach(self, peer: Peer) -> None:
         """Give a new peer its share of the messages."""
+        self._overflow.attach(peer)
         self._balancer.attach(peer)
 
     def peer_readable(self, peer: Peer) -> None:
@@ -52,6 +74,7 @@ class PushPattern(Pattern):
 
     def detach(self, peer: Peer) -> None:
         """Send nothing more to a peer that is gone."""
+        self._overflow.detach(peer)
         self._balancer.detach(peer)
 
 
@@ -59,6 +82,7 @@ class PullPattern(Pattern):
     """Receives messages from all its peers, in turn."""
 
     name = "PULL"
+    conflates = (True, False)
     __slots__ = ("_fair_queue", "can_recv", "try_recv")
 
     try_recv: Callable[[], Message | None]

@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 from aiomq.errors import EFSM, ZMQError
-from aiomq.message import Frames, Message, frames_of, message_of
+from aiomq.message import Frames, Item, Message, frames_of, message_of
 from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.dealer_router import probe
@@ -25,17 +25,30 @@ _DELIMITER: Final = b""
 _NO_NUMBER: Final = (_DELIMITER,)
 """The envelope of a request without REQ_CORRELATE."""
 
+_REQUEST_ID_SIZE: Final = 4
 _REQUEST_ID_MASK: Final = 0xFFFFFFFF
+
+
+def _breach(item: Item) -> str:
+    """Return what makes an item no reply, as libzmq's sessions of a REQ see it; the empty text for a reply."""
+    if type(item) is tuple:
+        if not item[0]:
+            return ""
+        if len(item[0]) == _REQUEST_ID_SIZE and len(item) > 2 and not item[1]:
+            return ""
+    return "the peer sent a REQ socket something that is no reply: no empty frame stands before its body"
 
 
 class ReqPattern(Pattern):
     """Sends requests to its peers in turn, and takes each reply only from the peer that got the request.
 
-    A reply with a wrong envelope, or from another peer, is skipped. If the peer is gone, the wait goes on: a reply may
-    then come from any peer. With REQ_RELAXED a new request may be sent at any time; it gives up the one before it.
+    A reply with a wrong envelope, or from another peer, is skipped; what cannot be the reply to any request at all ends
+    the connection that it came over (`breach`). If the peer is gone, the wait goes on: a reply may then come from any
+    peer. With REQ_RELAXED a new request may be sent at any time; it gives up the one before it.
     """
 
     name = "REQ"
+    breach = staticmethod(_breach)
     __slots__ = ("_balancer", "_envelope", "_fair_queue", "_reply", "_reply_peer", "_request_id")
 
     def __init__(self, options: SocketOptions) -> None:
@@ -163,6 +176,10 @@ class RepPattern(Pattern):
         peer = self._origin
         if peer is not None and peer.writable:
             peer.put((*self._envelope, message) if type(message) is bytes else (*self._envelope, *message))
+        else:
+            self._dropped += 1
+            if peer is not None:
+                peer.dropped += 1
         self._replying = False
         self._origin = None
         self.turned()

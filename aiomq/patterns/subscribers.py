@@ -26,7 +26,7 @@ class _Subscriber(Pattern):
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
-        self.distributor = Distributor()
+        self.distributor = Distributor(self._crowd)
         self._fair_queue = FairQueue()
         self._topics = SubscribedTopics()
 
@@ -79,6 +79,7 @@ class SubPattern(_Subscriber):
     """
 
     name = "SUB"
+    conflates = (True, False)  # as for PUB
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)

@@ -156,6 +156,10 @@ class SubscriptionTable:
         """Cancel all subscriptions of a peer; return the topics that nobody is subscribed to now."""
         return [topic for topic in self.topics_of(peer) if self.remove(peer, topic)]
 
+    def everyone(self) -> Sequence[Peer] | None:
+        """Return the peers that get every message; None if there are topics, and so messages that others get, too."""
+        return self.match(b"") if not self._index.lengths else None
+
     def match(self, frame: bytes) -> Sequence[Peer]:
         """Return the peers of all topics that begin this frame, each once."""
         found = self._everyone

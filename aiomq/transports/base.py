@@ -7,11 +7,12 @@ import socket
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from aiomq.constants import Event
+from aiomq.constants import Event, SocketOption
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import PeerOwner, StreamPeer
 from aiomq.transports.connection import Connection
+from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
 __all__ = ["ConnectionFactory", "SocketHost", "StreamTransport", "TargetT_contra"]
@@ -45,11 +46,29 @@ class StreamTransport(Protocol, Generic[TargetT_contra]):
         endpoint: TargetT_contra,
         options: SocketOptions,
         factory: ConnectionFactory,
+        begun: Callable[[bool], None],
     ) -> None:
         """Connect once: resolve, try all addresses.
 
+        Args:
+            loop: the loop that the connection is for.
+            endpoint: where to.
+            options: of the socket.
+            factory: makes the protocol of the connection.
+            begun: to be called once there is a system socket that begins to connect, and told whether that takes time.
+
         Raises:
             OSError: none of them answered.
+        """
+
+    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+        """Set the options of an accepted connection.
+
+        Returns:
+            Why it is not let in; an empty text if it is.
+
+        Raises:
+            OSError: the system does not take an option; the connection is not let in either.
         """
 
     def release(self, endpoint: str) -> None:
@@ -61,6 +80,9 @@ class SocketHost(PeerOwner, Protocol):
 
     loop: asyncio.AbstractEventLoop
     flusher: Flusher
+    lifecycle: frozenset[SocketOption]
+    leaving: set[object]
+    zap: ZapClient
 
     def session_config(self, options: SocketOptions) -> SessionConfig:
         """What to announce and accept in a handshake."""
@@ -80,8 +102,13 @@ class SocketHost(PeerOwner, Protocol):
         endpoint: str,
         value: int = 0,
         *,
+        local: str = "",
+        remote: str = "",
         address: str = "",
         routing_id: bytes = b"",
         error: BaseException | None = None,
     ) -> None:
         """Tell the socket's monitors."""
+
+    def warn_once(self, endpoint: str, reason: str) -> None:
+        """Log what whoever runs this program has to mend, once for each endpoint."""

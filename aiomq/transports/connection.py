@@ -8,26 +8,29 @@ host, the listener or the dialer it came from.
 from __future__ import annotations
 
 import asyncio
-import threading
+import errno
 from collections import deque
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from aiomq.constants import Event
 from aiomq.message import Item
 from aiomq.options import SocketOptions
 from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
-from aiomq.transports.allocator import keep_freed_blocks
+from aiomq.transports.addresses import address_text
+from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.heartbeat import Heartbeat
+from aiomq.transports.peer_properties import peer_address
+from aiomq.transports.scratch import scratch_for
+from aiomq.transports.zap_client import ZapQuestion
+from aiomq.zmtp.cipher_frames import CipherDecoder, CipherEncoder
 from aiomq.zmtp.commands import Ping, encode_ping, encode_pong
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import FrameDecoder, FrameEncoder
 from aiomq.zmtp.legacy_frames import LegacyFrameDecoder, LegacyFrameEncoder
-from aiomq.zmtp.session import Framing, PeerInfo, Session, SessionConfig
+from aiomq.zmtp.mechanisms.base import ZapReply
+from aiomq.zmtp.session import Framing, Session
 
-__all__ = ["Connection", "ConnectionHost"]
-
-SCRATCH_BYTES: Final = 256 * 1024
-"""What one read can bring. The buffer is shared by all connections of a thread."""
+__all__ = ["Connection"]
 
 WRITE_HIGH: Final = 256 * 1024
 """Bytes in the transport's own buffer at which the outbox holds back: they are beyond any high-water mark."""
@@ -38,39 +41,6 @@ MAX_HELD_COMMANDS: Final = 16
 CLOSE_GRACE: Final = 1.0
 """Seconds that the rest of a closing transport's buffer gets to leave, where no linger says otherwise."""
 
-_shared = threading.local()
-
-
-def _scratch_for(loop: asyncio.AbstractEventLoop) -> memoryview:
-    """Return the buffer to read into: one for all where a loop only borrows it, an own one where a loop keeps it."""
-    proactor = getattr(asyncio, "ProactorEventLoop", None)
-    if proactor is not None and isinstance(loop, proactor):
-        return memoryview(bytearray(64 * 1024))
-    keep_freed_blocks()
-    scratch: memoryview | None = getattr(_shared, "scratch", None)
-    if scratch is None:
-        scratch = _shared.scratch = memoryview(bytearray(SCRATCH_BYTES))
-    return scratch
-
-
-class ConnectionHost(Protocol):
-    """Where a connection came from, and who answers for it."""
-
-    def session_config(self) -> SessionConfig:
-        """What to announce and accept in the handshake."""
-
-    def connection_made(self, connection: Connection) -> None:
-        """The transport is connected; the handshake begins."""
-
-    def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
-        """The handshake is over: return the peer whose messages this connection carries."""
-
-    def connection_lost(self, connection: Connection, error: Exception | None) -> None:
-        """The transport is gone; nothing more will come from this connection."""
-
-    def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
-        """Tell the socket's monitors."""
-
 
 class Connection(asyncio.BufferedProtocol):
     """See the module. Its life: connected, handshake, ready, lost; every step at most once."""
@@ -79,6 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         "_closing",
         "_decoder",
         "_encoder",
+        "_ended_here",
         "_error",
         "_finishing",
         "_handshake_timer",
@@ -88,15 +59,18 @@ class Connection(asyncio.BufferedProtocol):
         "_options",
         "_paused",
         "_pumping",
+        "_question",
         "_scratch",
         "_session",
         "_write_paused",
         "address",
         "fd",
         "host",
+        "local",
         "loop",
         "lost",
         "peer",
+        "routing_id",
         "transport",
     )
 
@@ -105,6 +79,10 @@ class Connection(asyncio.BufferedProtocol):
         self.loop = loop
         self.address = ""
         """The other end, as `host:port`, or the empty string where the transport has none."""
+        self.local = ""
+        """This end, in the same form."""
+        self.routing_id = b""
+        """What the peer announced in its handshake."""
         self.fd = -1
         self.lost = False
         self.peer: StreamPeer | None = None
@@ -115,31 +93,38 @@ class Connection(asyncio.BufferedProtocol):
         self._encoder: FrameEncoder | LegacyFrameEncoder
         self._error: Exception | None = None
         self._closing = False
+        self._ended_here = False
+        """It was not the peer, nor the network, that ended it."""
         self._finishing = False
         self._handshake_timer: asyncio.TimerHandle | None = None
         self._heartbeat: Heartbeat | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
+        self._question: ZapQuestion | None = None
         self._paused = False
         self._pumping = False
         self._write_paused = False
-        self._held_commands: deque[bytes] = deque(maxlen=MAX_HELD_COMMANDS)
-        self._scratch = _scratch_for(loop)
+        self._held_commands: deque[bytes] | None = None  # hardly anybody needs one, and it is large
+        self._scratch = scratch_for(loop)
 
     # -- called by the transport -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
-        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
-        transport.set_write_buffer_limits(high=WRITE_HIGH)
-        self.address = _address_text(transport.get_extra_info("peername"))
-        sock = transport.get_extra_info("socket")
-        self.fd = sock.fileno() if sock is not None else -1
+        self._take_transport(transport)
         if self._options.handshake_ivl > 0:
             self._handshake_timer = self.loop.call_later(self._options.handshake_ivl / 1000, self._handshake_late)
         self.host.connection_made(self)
-        if not transport.is_closing():
+        if not self.transport.is_closing():
             self._session.start()
             self._send_handshake()
+
+    def _take_transport(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
+        transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self.address = address_text(transport.get_extra_info("peername"))
+        self.local = address_text(transport.get_extra_info("sockname"))
+        sock = transport.get_extra_info("socket")
+        self.fd = sock.fileno() if sock is not None else -1
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the next bytes go: the rest of a large frame, or the scratch buffer."""
@@ -193,19 +178,50 @@ class Connection(asyncio.BufferedProtocol):
         peer = self.peer
         if peer is not None:
             self._deliver_rest()
+            if self.host.lifecycle.departed:
+                self._deliver([*self.host.lifecycle.departed])
             peer.detach_link()
-        elif self._error is None:
-            self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, getattr(exc, "errno", None) or 0, exc)
-        self.host.emit(Event.DISCONNECTED, self, self.fd, self._error or exc)
+        if not self._ended_here or self._error is not None or exc is not None:
+            self._tell_end(exc)
         self.host.connection_lost(self, self._error or exc)
+
+    def _tell_end(self, exc: Exception | None) -> None:
+        """Tell the monitors. Of what the socket itself ends for no special reason they hear nothing, as in libzmq."""
+        error = self._error or exc
+        if error is None:
+            error = EOFError("the peer closed the connection")
+        if self._error is None and self._heartbeat is None:
+            # Older peers than 3.0 have no handshake: libzmq says at the end of each that it was never done.
+            number = getattr(exc, "errno", None) or errno.EPIPE
+            self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, number, error)
+        self.host.emit(Event.DISCONNECTED, self, self.fd, error)
 
     # -- the handshake -----------------------------------------------------------------------------------------------
 
     def _receive_handshake(self, data: bytes) -> None:
         self._session.receive_data(data)
+        self._continue_handshake()
+
+    def _continue_handshake(self) -> None:
         self._send_handshake()
-        if self._session.ready:
+        session = self._session
+        if session.ready:
             self._become_ready()
+        elif self._question is None and session.zap_request is not None:
+            address = peer_address(self.transport)
+            self._question = self.host.zap.ask(self.loop, session.zap_request, address, self._options, self._zap_answered)
+
+    def _zap_answered(self, verdict: ZapReply | ZmtpError) -> None:
+        """The ZAP handler has decided, or there is none to do so."""
+        if self._closing or self.lost:
+            return
+        try:
+            if isinstance(verdict, ZmtpError):
+                raise verdict
+            self._session.receive_zap_reply(verdict)
+            self._continue_handshake()
+        except ZmtpError as error:
+            self.fail(error)
 
     def _send_handshake(self) -> None:
         data = self._session.data_to_send()
@@ -214,11 +230,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _handshake_late(self) -> None:
         self._error = TimeoutError(f"no handshake within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
-        self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, _EAGAIN, self._error)
+        self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, errno.EAGAIN, self._error)
         self._abort()
 
     def _become_ready(self) -> None:
         session = self._session
+        del self._session  # with its buffers and keys: the rest of the connection's life is longer
         info = session.peer
         if self._handshake_timer is not None:
             self._handshake_timer.cancel()
@@ -227,17 +244,26 @@ class Connection(asyncio.BufferedProtocol):
         if session.framing is Framing.V1:
             self._decoder = LegacyFrameDecoder(limit)
             self._encoder = LegacyFrameEncoder()
+        elif session.cipher is not None:
+            self._decoder = CipherDecoder(limit, session.cipher)
+            self._encoder = CipherEncoder(subscription_commands=session.subscription_commands, cipher=session.cipher)
         else:
             self._decoder = FrameDecoder(limit)
             self._encoder = FrameEncoder(subscription_commands=session.subscription_commands)
+        self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
             self._start_heartbeat()
+        lifecycle = self.host.lifecycle
+        if lifecycle.hello:
+            self.transport.writelines(self._encoder.encode(deque((lifecycle.hello,)))[0])
         self.peer = self.host.connection_ready(self, info)
-        self._decoder.assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
+        assembly = self._decoder.assembly
+        assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
+        assembly.keeps_memberships = self.peer.owner.accepts_memberships
         leftover = session.leftover()
-        if session.injected:
-            self._deliver(list(session.injected))
+        if told := [*lifecycle.arrived, *session.injected]:
+            self._deliver(told)
         if leftover and not self.lost:
             self._decoder.feed(leftover)
             self._pump()
@@ -265,14 +291,16 @@ class Connection(asyncio.BufferedProtocol):
         assert peer is not None
         assert decoder is not None
         inbox = peer.inbox
-        hwm = peer.owner.options.rcvhwm or UNLIMITED  # as it is now: this option works at once
+        hwm = peer.marks.rcvhwm or UNLIMITED  # as it is now: this option works at once
         if not self._paused:  # most often all of it is decoded at once, and there is room for more
             items = decoder.take(hwm - len(inbox))
             if decoder.assembly.commands:
                 self._answer_commands()
             if items:
+                count = len(items)
                 inbox.extend(items)
-                peer.owner.message_received(peer, len(items))
+                peer.received += count
+                peer.owner.message_received(peer, count)
             if decoder.starved and len(inbox) < hwm:
                 return
         self._pump_on(peer, decoder, hwm)
@@ -296,6 +324,7 @@ class Connection(asyncio.BufferedProtocol):
             if not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
+                peer.owner.inbox_full()
         elif self._paused:
             peer.low_water = -1
             self._paused = False
@@ -305,8 +334,10 @@ class Connection(asyncio.BufferedProtocol):
     def _deliver(self, items: list[Item]) -> None:
         peer = self.peer
         assert peer is not None
+        count = len(items)
         peer.inbox.extend(items)
-        peer.owner.message_received(peer, len(items))
+        peer.received += count
+        peer.owner.message_received(peer, count)
 
     def refill(self) -> None:
         """The inbox ran low: decode what waits, and read on."""
@@ -321,11 +352,9 @@ class Connection(asyncio.BufferedProtocol):
         decoder = self._decoder
         if decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError):
             try:
-                items = decoder.take(UNLIMITED)
-            except ZmtpError:
-                return  # nothing whole came before the offence
-            if items:
-                self._deliver(items)
+                self._deliver(decoder.take(UNLIMITED))
+            except ZmtpError as error:
+                self._error = error
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None
@@ -364,6 +393,8 @@ class Connection(asyncio.BufferedProtocol):
         if not isinstance(self._encoder, FrameEncoder) or self._closing:
             return
         if self._write_paused:
+            if self._held_commands is None:
+                self._held_commands = deque(maxlen=MAX_HELD_COMMANDS)
             self._held_commands.append(body)
         else:
             self.transport.write(self._encoder.encode_command(body))
@@ -373,10 +404,14 @@ class Connection(asyncio.BufferedProtocol):
     def fail(self, error: ZmtpError) -> None:
         """The peer broke the protocol: close, and say why."""
         self._error = error
+        if error.incompatible:
+            self.host.warn(str(error))
         if error.auth_status is not None:
             self.host.emit(Event.HANDSHAKE_FAILED_AUTH, self, error.auth_status, error)
         elif error.code is not None:
             self.host.emit(Event.HANDSHAKE_FAILED_PROTOCOL, self, error.code, error)
+        elif error.errno is not None:
+            self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, error.errno, error)
         if self.peer is None:
             self._send_handshake()
         self.end()
@@ -409,16 +444,22 @@ class Connection(asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         """Write nothing more: it would be lost, and a dialed peer may still send it by another connection."""
-        self._closing = True
+        self._end_here()
         self.transport.close()
 
     def _abort(self) -> None:
-        self._closing = True
+        self._end_here()
         self.transport.abort()
+
+    def _end_here(self) -> None:
+        if not self._closing:
+            self._closing = self._ended_here = True
 
     def _stop_timers(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
+        if self._question is not None:
+            self._question.take_back()
         for timer in (self._handshake_timer, self._kill_timer):
             if timer is not None:
                 timer.cancel()
@@ -430,14 +471,3 @@ class Connection(asyncio.BufferedProtocol):
     def __repr__(self) -> str:
         state = "lost" if self.lost else "handshake" if self.peer is None else "ready"
         return f"<Connection {self.address or 'local'} {state}>"
-
-
-_EAGAIN: Final = 11
-
-
-def _address_text(name: object) -> str:
-    """Return a peer's address as text: `host:port` for tcp, nothing for an unnamed ipc client."""
-    if isinstance(name, tuple):
-        host, port = name[0], name[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return ""

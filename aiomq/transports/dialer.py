@@ -12,11 +12,15 @@ import random
 from copy import copy
 from typing import Generic
 
-from aiomq.constants import Event
+from aiomq.constants import Event, ReconnectStop
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
+from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
+from aiomq.transports.lifecycle import LifecycleMessages
+from aiomq.transports.peer_properties import peer_properties
+from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
@@ -59,10 +63,14 @@ class Dialer(Generic[TargetT_contra]):
         target: TargetT_contra,
         endpoint: str,
         routing_id: bytes = b"",
+        connection_type: type[Connection] = Connection,
     ) -> None:
         self._owner = owner
         self._options = copy(owner.options)  # what is set later is for later binds and connects
+        self._config = owner.session_config(self._options)
+        self.lifecycle = LifecycleMessages.of_dialed(self._options, owner.lifecycle)
         self._transport = transport
+        self._connection_type = connection_type
         self._target = target
         self.endpoint = endpoint
         self._routing_id = routing_id
@@ -72,6 +80,8 @@ class Dialer(Generic[TargetT_contra]):
         """What the attempt that goes on is about to make."""
         self._dialing: asyncio.Task[None] | None = None
         self._identified = False
+        self._opened = False
+        """The attempt that goes on has a system socket."""
         self._closed = False
         self._ended = False
         self._kill_timer: asyncio.TimerHandle | None = None
@@ -88,7 +98,7 @@ class Dialer(Generic[TargetT_contra]):
 
     def _make_peer(self) -> StreamPeer:
         owner = self._owner
-        peer = StreamPeer(owner, owner.flusher, self.endpoint)
+        peer = StreamPeer(owner, owner.flusher, self.endpoint, conflate=self._options.conflate)
         peer.routing_id = self._routing_id
         owner.peer_attached(peer)
         if self._routing_id:
@@ -108,6 +118,8 @@ class Dialer(Generic[TargetT_contra]):
             self._dialing = None
         if task.cancelled():
             self._awaited = None
+            if self._connection is None:
+                self._tell_closed(None)
             if self._connection is not None:  # made, and closed again: not every loop tells it so
                 self._connection.connection_lost(None)
         if not task.cancelled() and task.exception() is not None:
@@ -121,48 +133,82 @@ class Dialer(Generic[TargetT_contra]):
     async def _attempt(self, wait: bool) -> None:
         """Try until there is a connection. Ends without one only if it is not to try again."""
         owner, options = self._owner, self._options
+        failure: OSError | None = None
         while True:
             if wait:
                 pause = self._backoff.next_ms()
-                owner.emit(Event.CONNECT_RETRIED, self.endpoint, pause)
+                self._tell(Event.CONNECT_RETRIED, pause, failure)
                 await asyncio.sleep(pause / 1000)
             wait = True
-            owner.emit(Event.CONNECT_DELAYED, self.endpoint, errno.EINPROGRESS)
             try:
                 async with asyncio.timeout(options.connect_timeout / 1000 or None):
-                    await self._transport.open(owner.loop, self._target, options, self._make_connection)
+                    await self._transport.open(owner.loop, self._target, options, self._make_connection, self._begun)
             except OSError as error:  # a TimeoutError is one
                 if self._connection is not None:  # made in the moment the time was over, and not handed on
                     self._connection.connection_lost(error)
                     return
                 self._awaited = None
-                owner.emit(Event.CLOSED, self.endpoint, -1, error=error)
-                if options.reconnect_ivl <= 0:
+                failure = error
+                self._tell_closed(error, is_last=options.reconnect_ivl <= 0)
+                if self._stops_after(error) or self._peer_closed():
                     owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
                     return
             else:
                 return
 
+    def _stops_after(self, error: OSError) -> bool:
+        """Tell whether to try no more after an attempt that failed."""
+        stop = self._options.reconnect_stop
+        refused = isinstance(error, ConnectionRefusedError)
+        if refused and stop & ReconnectStop.CONN_REFUSED:
+            return True
+        if refused and stop & ReconnectStop.AFTER_DISCONNECT and self in self._owner.leaving:
+            return True
+        return self._options.reconnect_ivl <= 0
+
+    def _begun(self, delayed: bool) -> None:
+        self._opened = True
+        if delayed:
+            self._tell(Event.CONNECT_DELAYED, errno.EINPROGRESS)
+
+    def _tell_closed(self, error: OSError | None, *, is_last: bool = False) -> None:
+        """The attempt has ended without a connection.
+
+        One that never got as far as a system socket closes none: of that CONNECT_RETRIED says why, if it comes.
+        """
+        if self._opened or is_last:
+            self._opened = False
+            self._tell(Event.CLOSED, -1, error)
+
+    def _tell(self, event: Event, value: int, error: OSError | None = None) -> None:
+        self._owner.emit(event, self.endpoint, value, remote=self.endpoint, error=error)
+
     def _make_connection(self) -> Connection:
-        self._awaited = Connection(self, self._owner.loop, self._options)
+        self._awaited = self._connection_type(self, self._owner.loop, self._options)
         return self._awaited
 
     # -- called by connections ---------------------------------------------------------------------------------------
 
     def session_config(self) -> SessionConfig:
         """What to announce and accept in the handshake."""
-        return self._owner.session_config(self._options)
+        return self._config
+
+    @property
+    def zap(self) -> ZapClient:
+        """Whom to ask about the peer."""
+        return self._owner.zap
 
     def connection_made(self, connection: Connection) -> None:
         """The stream is connected."""
         if connection is not self._awaited:  # its attempt was given up in this very turn
-            connection.transport.abort()
+            connection.finish(0)
             return
+        self._opened = False
         self._connection = connection
         self._backoff.reset()
         self.emit(Event.CONNECTED, connection, connection.fd)
         if self._ended:
-            connection.transport.abort()
+            connection.finish(0)
 
     def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
         """The handshake is over: what waited can leave."""
@@ -171,6 +217,7 @@ class Dialer(Generic[TargetT_contra]):
             peer = self.peer = self._make_peer()
         connection.peer = peer
         peer.address = connection.address
+        peer.properties = peer_properties(info.metadata, connection.transport)
         if not self._identified:
             # A reconnection does not change who the peer is (as libzmq has it).
             self._identified = True
@@ -188,7 +235,7 @@ class Dialer(Generic[TargetT_contra]):
         if connection is not self._connection:
             return
         self._connection = None
-        is_last = _is_fatal(error) or self._options.reconnect_ivl <= 0
+        is_last = _is_fatal(error) or self._options.reconnect_ivl <= 0 or self._stops_unready(connection)
         if self._closed:
             if self._ended or not self._pending() or is_last:
                 self._give_up()
@@ -198,6 +245,11 @@ class Dialer(Generic[TargetT_contra]):
             self._give_up()
         else:
             self._retry()
+
+    def _stops_unready(self, connection: Connection) -> bool:
+        """Tell whether to try no more after a connection that did not get through its handshake."""
+        stop = self._options.reconnect_stop & ReconnectStop.HANDSHAKE_FAILED
+        return bool(stop) and connection.peer is None
 
     def _peer_closed(self) -> bool:
         return self.peer is not None and self.peer.left
@@ -219,10 +271,16 @@ class Dialer(Generic[TargetT_contra]):
             event,
             self.endpoint,
             value,
+            local=endpoint_at(connection.local, self.endpoint),
+            remote=self.endpoint,
             address=connection.address,
-            routing_id=b"" if peer is None else peer.routing_id,
+            routing_id=connection.routing_id if peer is None else peer.routing_id,
             error=error,
         )
+
+    def warn(self, reason: str) -> None:
+        """Log, once for this endpoint, what makes every connection of this kind fail."""
+        self._owner.warn_once(self.endpoint, reason)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
 
-from aiomq.message import Item, Message, Subscription
+from aiomq.constants import SocketOption
+from aiomq.message import Control, Item, Membership, Message, Subscription
 from aiomq.options import SocketOptions
-from aiomq.peer import UNLIMITED, low_water_mark
+from aiomq.peer import NO_MARKS, NO_PROPERTIES, UNLIMITED, low_water_mark, new_queue
+from aiomq.tracker import Departures
 
-__all__ = ["InprocOwner", "InprocPeer", "link_peers"]
+__all__ = ["InprocOwner", "InprocPeer", "call_in"]
 
 _STREAM_MASK = 15
 """At every so many unread messages (and one) a writer asks for a grant."""
@@ -28,6 +30,9 @@ class InprocOwner(Protocol):
     loop: asyncio.AbstractEventLoop
     options: SocketOptions
     accepts_subscriptions: bool
+    accepts_memberships: bool
+    conflates: tuple[bool, bool]
+    lifecycle: frozenset[SocketOption]
 
     def peer_attached(self, peer: InprocPeer) -> None:
         """A link exists now."""
@@ -49,6 +54,9 @@ class InprocOwner(Protocol):
     def revoke_grants(self) -> None:
         """What grants rely on is about to change."""
 
+    def inbox_full(self) -> None:
+        """A peer's inbox is full, and gives credit at its `low_water` from now on."""
+
     def peer_full(self) -> None:
         """A peer has no more room: the loop should get a turn before the next message is sent."""
 
@@ -57,6 +65,19 @@ class InprocOwner(Protocol):
 
     def endpoint_closed(self, endpoint: object) -> None:
         """A bound or connected name was closed."""
+
+    def link_made(self) -> None:
+        """A peer is linked to its other end now."""
+
+    def link_lost(self) -> None:
+        """A peer is linked no longer."""
+
+
+def _takes(owner: InprocOwner, item: Item) -> bool:
+    """Whether an item may stand in the inboxes of a socket: messages always, the rest where the type has use for it."""
+    if isinstance(item, Subscription):
+        return owner.accepts_subscriptions
+    return owner.accepts_memberships if isinstance(item, Membership) else True
 
 
 def _summed(one: int, other: int) -> int:
@@ -69,8 +90,10 @@ class InprocPeer:
 
     __slots__ = (
         "_arrived",
+        "_departures",
         "_far",
         "_hwm",
+        "_latest",
         "_low",
         "_near",
         "_pipe",
@@ -80,29 +103,46 @@ class InprocPeer:
         "_streaming",
         "_written",
         "address",
+        "dropped",
         "endpoint",
+        "farewell",
+        "identity",
         "in_fair_queue",
         "inbox",
         "left",
         "low_water",
+        "marks",
         "owner",
+        "properties",
         "routing_id",
         "writable",
     )
 
-    def __init__(self, owner: InprocOwner, endpoint: str) -> None:
+    over_wire: ClassVar[bool] = False
+
+    def __init__(self, owner: InprocOwner, endpoint: str, *, conflate: bool = False) -> None:
         self.owner = owner
+        self._latest = owner.conflates if conflate else (False, False)
+        """Whether this end wants the latest message alone of what comes in, and of what goes out."""
+        self.marks = NO_MARKS if any(self._latest) else owner.options
+        self.identity = b""
+        """The routing id that this end announces."""
+        self.farewell = b""
+        """What the other side is to read last if this end ends the link; empty for nothing."""
+        self.properties = NO_PROPERTIES
         self.endpoint = endpoint
         self.address = ""
+        self.dropped = 0
         self.routing_id = b""
-        self.inbox: deque[Item] = deque()
+        self.inbox = new_queue(latest_only=self._latest[0])
         self.low_water = 0
         self.in_fair_queue = False
         self.left = False
         self.writable = True
+        self._departures: Departures | None = None
         self._near: InprocPeer | None = None
         self._far: InprocPeer | None = None
-        self._pipe: deque[Item] = deque()
+        self._pipe = new_queue(latest_only=self._latest[1])
         """What waits for the name to be bound, or for the other loop to fetch it."""
         self._signalled = False
         self._streaming = False
@@ -110,8 +150,8 @@ class InprocPeer:
         self._reported = 0
         """Of what this end wrote: how much the reader said it has read. (Far links only.)"""
         self._arrived = 0
-        """Items that were ever added to the inbox. (Far links only.)"""
-        self._set_hwm(owner.options.sndhwm)
+        """Items that were ever added to the inbox. (Far links, and near ones that have ended.)"""
+        self._set_hwm(self.marks.sndhwm)
 
     def _set_hwm(self, hwm: int) -> None:
         self._hwm = hwm
@@ -138,6 +178,19 @@ class InprocPeer:
             self._stream(near, count)
         return count < self._safe or self._has_room()
 
+    @property
+    def room(self) -> int:
+        """None for `put_many`: the reader has to know of each message."""
+        return 0
+
+    def put_many(self, messages: Sequence[Message]) -> None:
+        """Hand over whole messages, one by one."""
+        for message in messages:
+            self.put(message)
+
+    def hold(self) -> None:
+        """Nothing: an inproc link hands over at once."""
+
     def _stream(self, near: InprocPeer, count: int) -> None:
         """The reader has fallen behind, and knows that there is something: let what follows go straight to it.
 
@@ -163,6 +216,7 @@ class InprocPeer:
             full = unread + unreported >= self._hwm
             if full:
                 near.low_water = max(unread + unreported - self._low, 0)
+                near.owner.inbox_full()
         if full:
             self.writable = False
             self.owner.peer_full()
@@ -173,22 +227,60 @@ class InprocPeer:
         self._written += 1
         if self._far is not None and not self._signalled:
             self._signalled = True
-            _call(self._far.owner.loop, self._far.fetch)
+            call_in(self._far.owner.loop, self._far.fetch)
         return self._has_room()
 
-    def put_control(self, item: Subscription) -> None:
-        """Hand over a subscription, whatever the high-water mark says."""
+    def replace_oldest(self, message: Message) -> bool:
+        """Drop the oldest message that the other side has not read, and hand over this one; False if that cannot be.
+
+        From another loop nothing can be taken back: its thread may be reading it now.
+        """
+        near = self._near
+        if near is not None:
+            queue = near.inbox
+            near.owner.revoke_grants()
+        elif self._far is None:
+            queue = self._pipe
+        else:
+            return False
+        if not queue:
+            return False
+        queue.popleft()
+        queue.append(message)
+        return True
+
+    def put_control(self, item: Control) -> None:
+        """Hand over a subscription or the like, whatever the high-water mark says."""
         near = self._near
         if near is None:
             self._pipe.append(item)
             self._written += 1
             if self._far is not None and not self._signalled:
                 self._signalled = True
-                _call(self._far.owner.loop, self._far.fetch)
-        elif near.owner.accepts_subscriptions:
+                call_in(self._far.owner.loop, self._far.fetch)
+        elif _takes(near.owner, item):
             near.inbox.append(item)
             self._written += 1
             near.owner.message_received(near, 1)
+
+    @property
+    def total_put(self) -> int:
+        """How many items were ever put here."""
+        return self._written
+
+    def call_when_gone(self, callback: Callable[[], None], /) -> None:
+        """Call back when everything that was put so far is with the other side, or dropped; at once, if it is."""
+        if self.state != "waiting" or not self._pipe:
+            callback()
+            return
+        if self._departures is None:
+            self._departures = Departures()
+        self._departures.add(self._written, callback)
+
+    def _end_departures(self) -> None:
+        departures, self._departures = self._departures, None
+        if departures is not None:
+            departures.end()
 
     def discard_outbox(self) -> None:
         """Nothing to discard: what was put is with the other side already."""
@@ -214,7 +306,7 @@ class InprocPeer:
         read = self._arrived - len(self.inbox)
         report = read - read % low
         if report > far._reported and not far.left:
-            _call(far.owner.loop, lambda: far.credit(report))
+            call_in(far.owner.loop, lambda: far.credit(report))
         self.low_water = max(self._arrived - report - low, 0)
 
     def become_writable(self) -> None:
@@ -237,11 +329,11 @@ class InprocPeer:
         far._signalled = False  # before the look: what is written from here on signals again
         pipe = far._pipe
         count = 0
-        keeps = self.owner.accepts_subscriptions
         while pipe:
             item = pipe.popleft()
             self._arrived += 1
-            if keeps or type(item) is not Subscription:
+            kind = type(item)
+            if kind is bytes or kind is tuple or _takes(self.owner, item):
                 self.inbox.append(item)
                 count += 1
         low = far._low
@@ -255,7 +347,10 @@ class InprocPeer:
 
     def join(self, other: InprocPeer) -> None:
         """Become linked to the other end. Both ends are joined before either is used again."""
-        self._set_hwm(_summed(self.owner.options.sndhwm, other.owner.options.rcvhwm))
+        self._set_hwm(_summed(self.marks.sndhwm, other.marks.rcvhwm))
+        if self._latest[1] or other._latest[0]:
+            self._pipe = deque(self._pipe, maxlen=1)
+            other.inbox = new_queue(latest_only=True)
         if self.owner.loop is other.owner.loop:
             self._near = other
         else:
@@ -265,16 +360,16 @@ class InprocPeer:
         """Hand over what was queued while the name was not bound yet. Runs in this end's loop."""
         near = self._near
         if near is not None:
-            keeps = near.owner.accepts_subscriptions
             while self._pipe:
                 item = self._pipe.popleft()
-                if keeps or type(item) is not Subscription:
+                if _takes(near.owner, item):
                     near.inbox.append(item)
             if near.inbox:
                 near.owner.message_received(near, len(near.inbox))
         elif self._far is not None and self._pipe:
             self._signalled = True
-            _call(self._far.owner.loop, self._far.fetch)
+            call_in(self._far.owner.loop, self._far.fetch)
+        self._end_departures()
         if not self.writable and self._written < (self._hwm or UNLIMITED):
             self.become_writable()
 
@@ -283,27 +378,39 @@ class InprocPeer:
         if not self.left:
             self.left = True
             self.writable = False
+            self._arrived = self.received
+            linked = self._near is not None or self._far is not None
             if drop:
                 self.inbox.clear()
             self.owner.peer_detached(self)
+            if linked:
+                self.owner.link_lost()
 
     def close(self, reason: str = "", /) -> None:
         """End the link at once, for both sides. What the other side has not read yet stays readable there."""
+        if self.farewell and self.state == "connected":
+            self.put(self.farewell)
         self.leave()
+        self._end_departures()
         near, far = self._near, self._far
         self._near = None
         if near is not None:
             near.other_closed()
         elif far is not None:
             self._far = None
-            _call(far.owner.loop, far.other_closed)
+            call_in(far.owner.loop, far.other_closed)
+
+    def finish(self) -> None:
+        """End the link; what was put is with the other side already."""
+        self.leave(drop=True)
+        self.close()
 
     def other_closed(self) -> None:
         """The other side ended the link. Runs in this end's loop."""
         if self._far is not None:
             self.fetch()
-        self._near = self._far = None
         self.leave()
+        self._near = self._far = None
 
     def end_with_socket(self) -> None:
         """End the link: the other side keeps what it has."""
@@ -316,12 +423,12 @@ class InprocPeer:
         if self._near is not None:
             self._near._recount()
         elif self._far is not None:
-            _call(self._far.owner.loop, self._far._recount)
+            call_in(self._far.owner.loop, self._far._recount)
 
     def _recount(self) -> None:
         other = self._near or self._far
-        own = self.owner.options.sndhwm
-        self._set_hwm(own if other is None else _summed(own, other.owner.options.rcvhwm))
+        own = self.marks.sndhwm
+        self._set_hwm(own if other is None else _summed(own, other.marks.rcvhwm))
         if not self.writable and not self.left and self._has_room():
             self.become_writable()
 
@@ -333,6 +440,20 @@ class InprocPeer:
         return "waiting" if self._near is None and self._far is None else "connected"
 
     @property
+    def sent(self) -> int:
+        """Messages that were handed to the other side."""
+        if self._streaming:
+            self.owner.revoke_grants()
+        waiting = len(self._pipe) if self._near is None and self._far is None else 0
+        return self._written - waiting
+
+    @property
+    def received(self) -> int:
+        """Messages that arrived."""
+        near = self._near
+        return self._arrived if near is None or self.left else near.sent
+
+    @property
     def queued_out(self) -> int:
         """Messages put here that the other side's user has not got yet."""
         return len(self._pipe) if self._near is None else len(self._near.inbox)
@@ -341,40 +462,10 @@ class InprocPeer:
         return f"<Peer {self.endpoint} {self.state} queued out={self.queued_out} in={len(self.inbox)}>"
 
 
-def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+def call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
     """Run something in another thread's loop; nothing, if that loop has ended and its sockets with it."""
     try:
         loop.call_soon_threadsafe(callback)
     except RuntimeError:
         if not loop.is_closed():
             raise
-
-
-def link_peers(connecting: InprocPeer, binder: InprocOwner) -> None:
-    """Make the other end of a connecting peer at the socket that binds the name, and link both.
-
-    Runs in the connecting end's loop, or in the binder's; the end in the other loop is told by its loop.
-    """
-    accepted = InprocPeer(binder, connecting.endpoint)
-    accepted.routing_id = connecting.owner.options.routing_id
-    named = bool(connecting.routing_id)  # by CONNECT_ROUTING_ID: identified already
-    if not named:
-        connecting.routing_id = binder.options.routing_id
-    accepted.join(connecting)
-    connecting.join(accepted)
-    here = asyncio.get_running_loop()
-
-    def attach() -> None:
-        binder.peer_attached(accepted)
-        binder.peer_identified(accepted)
-
-    def start() -> None:
-        if not named:
-            connecting.owner.peer_identified(connecting)
-        connecting.deliver_pending()
-
-    for loop, step in ((binder.loop, attach), (connecting.owner.loop, start)):
-        if loop is here:
-            step()
-        else:
-            _call(loop, step)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import errno
 import threading
+from copy import copy
 
 from aiomq.errors import ZMQError
-from aiomq.transports.inproc import InprocOwner, InprocPeer, link_peers
+from aiomq.transports.inproc import InprocOwner, InprocPeer
+from aiomq.transports.inproc_links import link_peers
+from aiomq.transports.lifecycle import LifecycleMessages
 
 __all__ = ["InprocDialer", "InprocListener", "InprocNames"]
 
@@ -39,6 +42,11 @@ class InprocNames:
         with self._lock:
             listener.is_open = True
             return self._waiting.pop(endpoint, [])
+
+    def is_bound(self, endpoint: str) -> bool:
+        """Return whether somebody has a name, be it that they do not accept yet."""
+        with self._lock:
+            return endpoint in self._bound
 
     def find_or_wait(self, peer: InprocPeer) -> InprocListener | None:
         """Return who has bound the name the peer connects to; None if nobody has, and the peer waits."""
@@ -72,13 +80,14 @@ class InprocListener:
         self.owner = owner
         self.endpoint = endpoint
         self.is_open = False
+        self.options = copy(owner.options)  # what is set later is for later binds and connects
         self._names = names
         names.reserve(endpoint, self)
 
     def start(self) -> None:
         """Accept those who wait, and from now on those who come."""
         for peer in self._names.open(self.endpoint, self):
-            link_peers(peer, self.owner)
+            link_peers(peer, self.owner, self.options)
 
     def close(self, linger: float | None) -> None:
         """Give the name back."""
@@ -103,20 +112,26 @@ class InprocDialer:
     def __init__(self, owner: InprocOwner, names: InprocNames, endpoint: str, routing_id: bytes = b"") -> None:
         self.owner = owner
         self.endpoint = endpoint
+        self._options = copy(owner.options)  # what is set later is for later binds and connects
         self._names = names
         self._routing_id = routing_id
         self._peer: InprocPeer | None = None
 
     def start(self) -> None:
         """Make the peer; link it, or let it wait for the name."""
-        peer = self._peer = InprocPeer(self.owner, self.endpoint)
+        options = self._options
+        peer = self._peer = InprocPeer(self.owner, self.endpoint, conflate=options.conflate)
+        peer.identity = options.routing_id
         peer.routing_id = self._routing_id
+        lifecycle = LifecycleMessages.of_dialed(options, self.owner.lifecycle)
+        if lifecycle.hello:
+            peer.put(lifecycle.hello)
         self.owner.peer_attached(peer)
         if self._routing_id:
             self.owner.peer_identified(peer)
         listener = self._names.find_or_wait(peer)
         if listener is not None:
-            link_peers(peer, listener.owner)
+            link_peers(peer, listener.owner, listener.options)
 
     def close(self, linger: float | None) -> None:
         """End the link at once. What the other side has not read stays readable there; nothing lingers."""

@@ -10,11 +10,15 @@ import socket
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from aiomq.endpoint import IpcEndpoint
 from aiomq.options import SocketOptions
+from aiomq.transports.adopted import adopt
 from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.credentials import admits, peer_credentials
+from aiomq.transports.system_options import set_buffers
 
 __all__ = ["IpcTransport"]
 
@@ -29,9 +33,13 @@ class IpcTransport:
     def bind(self, endpoint: IpcEndpoint, options: SocketOptions) -> socket.socket:
         """Return a socket that listens. A file in the way is removed first, and its listener goes without (as libzmq).
 
+        With USE_FD it is that one, and no file is removed, neither now nor later.
+
         Raises:
             OSError: it can't be bound, or the platform has no such sockets.
         """
+        if options.use_fd >= 0:
+            return adopt(options.use_fd, _families(), "ipc")
         sock = _make_socket(options)
         try:
             if endpoint.wildcard:
@@ -50,7 +58,10 @@ class IpcTransport:
 
     def bound_endpoint(self, sock: socket.socket, endpoint: IpcEndpoint) -> str:
         """Return the endpoint with the path that was bound."""
-        return f"ipc://{sock.getsockname()}" if endpoint.wildcard else str(endpoint)
+        if not endpoint.wildcard:
+            return str(endpoint)
+        name = sock.getsockname()
+        return f"ipc://@{name[1:].decode(errors='replace')}" if isinstance(name, bytes) else f"ipc://{name}"
 
     async def serve(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
@@ -61,7 +72,12 @@ class IpcTransport:
         return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1))
 
     async def open(
-        self, loop: asyncio.AbstractEventLoop, endpoint: IpcEndpoint, options: SocketOptions, factory: ConnectionFactory
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: IpcEndpoint,
+        options: SocketOptions,
+        factory: ConnectionFactory,
+        begun: Callable[[bool], None],
     ) -> None:
         """Connect once.
 
@@ -69,12 +85,21 @@ class IpcTransport:
             OSError: nobody listens there, or the platform has no such sockets.
         """
         sock = _make_socket(options)
+        begun(False)  # a path is connected or refused at once
         try:
             await loop.sock_connect(sock, _address(endpoint))
             await loop.create_unix_connection(factory, sock=sock)
         except BaseException:
             sock.close()
             raise
+
+    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+        """Set the options of an accepted connection; return why it is not let in (IPC_FILTER_...), if it is not."""
+        sock = transport.get_extra_info("socket")
+        set_buffers(sock, options)
+        if admits(options, peer_credentials(sock)):
+            return ""
+        return f"no IPC_FILTER lets {peer_credentials(sock)} (user:group:process) in"
 
     def release(self, endpoint: str) -> None:
         """Remove the path that was made for a wildcard; one that the user named stays."""
@@ -86,15 +111,16 @@ class IpcTransport:
                 path.parent.rmdir()
 
 
+def _families() -> frozenset[int]:
+    return frozenset({socket.AF_UNIX}) if hasattr(socket, "AF_UNIX") else frozenset()
+
+
 def _make_socket(options: SocketOptions) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(errno.EPROTONOSUPPORT, "ipc needs Unix domain sockets, which Python does not have on this system")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
-    if options.sndbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
-    if options.rcvbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
+    set_buffers(sock, options)
     return sock
 
 

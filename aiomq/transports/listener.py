@@ -10,8 +10,12 @@ from typing import Final, Generic
 
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
+from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
+from aiomq.transports.lifecycle import LifecycleMessages
+from aiomq.transports.peer_properties import peer_properties
+from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
 __all__ = ["MAX_HANDSHAKES", "Listener"]
@@ -23,10 +27,19 @@ MAX_HANDSHAKES: Final = 4096
 class Listener(Generic[TargetT_contra]):
     """One bound endpoint. Its peers die with their connections, and its connections with it."""
 
-    def __init__(self, owner: SocketHost, transport: StreamTransport[TargetT_contra], endpoint: TargetT_contra) -> None:
+    def __init__(
+        self,
+        owner: SocketHost,
+        transport: StreamTransport[TargetT_contra],
+        endpoint: TargetT_contra,
+        connection_type: type[Connection] = Connection,
+    ) -> None:
         self._owner = owner
         self._options = copy(owner.options)  # what is set later is for later binds and connects
+        self._config = owner.session_config(self._options)
+        self.lifecycle = LifecycleMessages.of_accepted(self._options, owner.lifecycle)
         self._transport = transport
+        self._connection_type = connection_type
         self._sock: socket.socket | None = transport.bind(endpoint, self._options)
         self.endpoint = transport.bound_endpoint(self._sock, endpoint)
         self._server: asyncio.AbstractServer | None = None
@@ -46,7 +59,7 @@ class Listener(Generic[TargetT_contra]):
         self._starting = self._owner.loop.create_task(self._serve(), name=f"aiomq bind {self.endpoint}")
         # Not a `finally` in the task: one that is cancelled before it ever ran has none.
         self._starting.add_done_callback(self._started)
-        self._owner.emit(Event.LISTENING, self.endpoint, self.fd)
+        self._owner.emit(Event.LISTENING, self.endpoint, self.fd, local=self.endpoint)
 
     async def _serve(self) -> None:
         assert self._sock is not None
@@ -56,7 +69,8 @@ class Listener(Generic[TargetT_contra]):
     def _started(self, task: asyncio.Task[None]) -> None:
         self._starting = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, getattr(error, "errno", None) or 0, error=error)
+            number = getattr(error, "errno", None) or 0
+            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, number, local=self.endpoint, error=error)
             task.get_loop().call_exception_handler(
                 {"message": f"accepting at {self.endpoint} failed", "exception": error, "task": task}
             )
@@ -65,33 +79,50 @@ class Listener(Generic[TargetT_contra]):
             self._maybe_end()
 
     def _make_connection(self) -> Connection:
-        return Connection(self, self._owner.loop, self._options)
+        return self._connection_type(self, self._owner.loop, self._options)
 
     # -- called by connections ---------------------------------------------------------------------------------------
 
     def session_config(self) -> SessionConfig:
         """What to announce and accept in the handshake."""
-        return self._owner.session_config(self._options)
+        return self._config
+
+    @property
+    def zap(self) -> ZapClient:
+        """Whom to ask about the peer."""
+        return self._owner.zap
 
     def connection_made(self, connection: Connection) -> None:
         """Somebody connected."""
         self._connections.add(connection)
         self._handshakes += 1
-        if self._closed:
-            connection.transport.abort()
-        elif self._handshakes > MAX_HANDSHAKES:
-            error = OSError(errno.EMFILE, f"{MAX_HANDSHAKES} connections are in their handshake: no more are accepted")
-            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, errno.EMFILE, address=connection.address, error=error)
-            connection.transport.abort()
+        error = None if self._closed else self._refusal(connection)
+        if error is not None:
+            self.emit(Event.ACCEPT_FAILED, connection, error.errno or 0, error)
+        if self._closed or error is not None:
+            connection.finish(0)
         else:
             self.emit(Event.ACCEPTED, connection, connection.fd)
+
+    def _refusal(self, connection: Connection) -> OSError | None:
+        """Return why a new connection is not let in, or None."""
+        if self._handshakes > MAX_HANDSHAKES:
+            return OSError(errno.EMFILE, f"{MAX_HANDSHAKES} connections are in their handshake: no more are accepted")
+        try:
+            reason = self._transport.accepted(connection.transport, self._options)
+        except OSError as error:  # what the system says to an option, or to who has gone already
+            return error
+        return OSError(errno.EACCES, reason) if reason else None
 
     def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
         """The handshake is over: the connection becomes a peer."""
         self._handshakes -= 1
         owner = self._owner
-        peer = connection.peer = StreamPeer(owner, owner.flusher, self.endpoint)
+        peer = connection.peer = StreamPeer(
+            owner, owner.flusher, self.endpoint, conflate=self._options.conflate
+        )
         peer.address = connection.address
+        peer.properties = peer_properties(info.metadata, connection.transport)
         peer.routing_id = info.routing_id
         peer.attach_link(connection)
         if self._closed:
@@ -117,10 +148,16 @@ class Listener(Generic[TargetT_contra]):
             event,
             self.endpoint,
             value,
+            local=self.endpoint,
+            remote=endpoint_at(connection.address, self.endpoint),
             address=connection.address,
-            routing_id=b"" if peer is None else peer.routing_id,
+            routing_id=connection.routing_id if peer is None else peer.routing_id,
             error=error,
         )
+
+    def warn(self, reason: str) -> None:
+        """Log, once for this endpoint, what makes every connection of this kind fail."""
+        self._owner.warn_once(self.endpoint, reason)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +165,7 @@ class Listener(Generic[TargetT_contra]):
         """Stop accepting and end all connections, each when its queue is sent or `linger` seconds are over."""
         if not self._closed:
             self._closed = True
-            self._owner.emit(Event.CLOSED, self.endpoint, self.fd)
+            self._owner.emit(Event.CLOSED, self.endpoint, self.fd, local=self.endpoint)
             if self._starting is None:  # else it is not interrupted: half a server cannot be closed
                 self._stop_listening()
         for connection in tuple(self._connections):

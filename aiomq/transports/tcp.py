@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from aiomq.endpoint import TcpEndpoint, format_tcp
+from aiomq.option_values import IPNetwork, proxy_address
 from aiomq.options import SocketOptions
+from aiomq.transports.adopted import adopt
 from aiomq.transports.base import ConnectionFactory
 from aiomq.transports.interfaces import interface_address
+from aiomq.transports.socks import request_target
+from aiomq.transports.system_options import set_accepted_options, set_tcp_options
 
 __all__ = ["TcpTransport"]
+
+_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 _Resolved = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -25,9 +33,13 @@ class TcpTransport:
     def bind(self, endpoint: TcpEndpoint, options: SocketOptions) -> socket.socket:
         """Return a socket that listens; host names are looked up, and the first address that can be bound is taken.
 
+        With USE_FD it is that one, and the endpoint does not matter (as in libzmq).
+
         Raises:
             OSError: ENODEV if the host means nothing here, otherwise what the system said.
         """
+        if options.use_fd >= 0:
+            return adopt(options.use_fd, _FAMILIES, "tcp")
         failure: OSError | None = None
         for family, address in _local_addresses(endpoint.host, endpoint.zone, endpoint.port, ipv6=options.ipv6):
             try:
@@ -48,7 +60,12 @@ class TcpTransport:
         return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
 
     async def open(
-        self, loop: asyncio.AbstractEventLoop, endpoint: TcpEndpoint, options: SocketOptions, factory: ConnectionFactory
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: TcpEndpoint,
+        options: SocketOptions,
+        factory: ConnectionFactory,
+        begun: Callable[[bool], None],
     ) -> None:
         """Resolve the name anew and try every address it has, in order.
 
@@ -56,9 +73,13 @@ class TcpTransport:
             OSError: the failure of the first address, if no address answered.
         """
         family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
-        host = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host
+        host, port = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host, endpoint.port
+        if options.socks_proxy:
+            host, port = proxy_address(options.socks_proxy)
         failure: OSError | None = None
-        for each_family, _, _, _, address in await _resolve(loop, host, endpoint.port, family):
+        for each_family, _, _, _, address in await _resolve(loop, host, port, family):
+            if failure is None:
+                begun(True)
             try:
                 await self._open_address(loop, each_family, address, endpoint, options, factory)
             except OSError as error:
@@ -79,23 +100,53 @@ class TcpTransport:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
-            _set_options(sock, options)
+            set_tcp_options(sock, options)
             if endpoint.source is not None:
                 _bind_source(sock, endpoint.source, options)
-            if endpoint.zone and type(loop).__module__.startswith("uvloop"):
+            if endpoint.zone and not options.socks_proxy and type(loop).__module__.startswith("uvloop"):
                 # It looks the address up again, by host and port alone: the scope must be in the host.
                 address = (f"{endpoint.host}%{endpoint.zone}", endpoint.port)
             await loop.sock_connect(sock, address)
             if sock.getsockname() == sock.getpeername():
                 # A free port of our own host, connected from itself: nobody else is there.
                 raise OSError(errno.ECONNREFUSED, f"nobody listens at {endpoint}")
+            if options.socks_proxy:
+                await _ask_proxy(loop, sock, endpoint, options)
             await loop.create_connection(factory, sock=sock)
         except BaseException:
             sock.close()
             raise
 
+    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+        """Set the options of an accepted connection; return why it is not let in (TCP_ACCEPT_FILTER), if it is not."""
+        if options.tcp_accept_filter:
+            host = transport.get_extra_info("peername")[0]
+            if not _in_networks(host, options.tcp_accept_filter):
+                return f"{host} is in no network of TCP_ACCEPT_FILTER"
+        set_accepted_options(transport.get_extra_info("socket"), options)
+        return ""
+
     def release(self, endpoint: str) -> None:
         """Nothing to remove."""
+
+
+async def _ask_proxy(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, endpoint: TcpEndpoint, options: SocketOptions
+) -> None:
+    """Have the proxy connect; it may take as long as CONNECT_TIMEOUT says, and no handshake takes HANDSHAKE_IVL."""
+    login = (options.socks_username, options.socks_password)
+    try:
+        async with asyncio.timeout(options.handshake_ivl / 1000 or None):
+            await request_target(loop, sock, endpoint.host, endpoint.port, *login)
+    except TimeoutError as error:
+        raise OSError(errno.ETIMEDOUT, f"no answer of the proxy within {options.handshake_ivl} ms") from error
+
+
+def _in_networks(host: str, networks: Iterable[IPNetwork]) -> bool:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # who came by IPv4 to an IPv6 listener
+    return any(address in network for network in networks)
 
 
 async def _resolve(
@@ -140,7 +191,7 @@ def _listen(family: socket.AddressFamily, address: tuple[object, ...], options: 
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        _set_options(sock, options)
+        set_tcp_options(sock, options)
         sock.bind(address)
         sock.listen(max(options.backlog, 1))
     except BaseException:
@@ -159,40 +210,3 @@ def _bind_source(sock: socket.socket, source: tuple[str, int], options: SocketOp
             sock.bind(address)
             return
     raise OSError(errno.EADDRNOTAVAIL, f"the source {host!r} has no address of the target's family")
-
-
-def _set_options(sock: socket.socket, options: SocketOptions) -> None:
-    """Give the system's socket what the options ask for. What accepted sockets need, they inherit from the listener.
-
-    NODELAY is always on: the encoder makes the batches.
-    """
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if options.sndbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
-    if options.rcvbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
-    _set_keepalive(sock, options)
-    if options.tos > 0:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, options.tos)
-        if sock.family == socket.AF_INET6 and hasattr(socket, "IPV6_TCLASS"):
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, options.tos)
-    if options.priority > 0 and hasattr(socket, "SO_PRIORITY"):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
-    if options.tcp_maxrt > 0 and hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, options.tcp_maxrt)
-    if options.bindtodevice and hasattr(socket, "SO_BINDTODEVICE"):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.bindtodevice)
-
-
-def _set_keepalive(sock: socket.socket, options: SocketOptions) -> None:
-    if options.tcp_keepalive < 0:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, options.tcp_keepalive)
-    for name, value in (
-        ("TCP_KEEPCNT", options.tcp_keepalive_cnt),
-        ("TCP_KEEPIDLE", options.tcp_keepalive_idle),
-        ("TCP_KEEPINTVL", options.tcp_keepalive_intvl),
-    ):
-        if value > 0 and hasattr(socket, name):
-            with contextlib.suppress(OSError):  # a value the system does not take: keepalive itself stays on
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

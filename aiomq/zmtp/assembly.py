@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from aiomq.message import Item, Subscription
+from aiomq.message import Control, Item, Membership, Subscription
 from aiomq.zmtp.commands import Command, parse_command
 from aiomq.zmtp.errors import ZmtpError
 
@@ -53,6 +53,7 @@ class Assembly:
         "_max_frame_size",
         "_size",
         "commands",
+        "keeps_memberships",
         "keeps_subscriptions",
         "parts",
         "room",
@@ -66,6 +67,8 @@ class Assembly:
         """PING and PONG commands since the owner last looked."""
         self.keeps_subscriptions = True
         """Whether SUBSCRIBE and CANCEL come out as subscriptions; otherwise they are ignored."""
+        self.keeps_memberships = True
+        """The same for JOIN and LEAVE."""
         self.room: memoryview | None = None
         """Where the next bytes of a large frame go; None while there is no large frame on its way."""
         self._buffer = bytearray()
@@ -79,7 +82,7 @@ class Assembly:
             raise ZmtpError(f"a frame of {size} bytes cannot be")
 
     def add(self, flags: int, body: bytes) -> Item | None:
-        """Add a frame; return the message, or the subscription, that it completes."""
+        """Add a frame; return the message, or the control item, that it completes."""
         if flags & COMMAND:
             return self._add_command(body)
         parts = self.parts
@@ -95,12 +98,14 @@ class Assembly:
             return message
         return body
 
-    def _add_command(self, body: bytes) -> Subscription | None:
+    def _add_command(self, body: bytes) -> Control | None:
         command = parse_command(body)
         if command is None:
             return None
         if type(command) is Subscription:
             return command if self.keeps_subscriptions else None
+        if type(command) is Membership:
+            return command if self.keeps_memberships else None
         if len(self.commands) < MAX_COMMANDS:
             self.commands.append(command)
         return None

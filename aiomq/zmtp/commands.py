@@ -5,6 +5,7 @@
     ERROR    = reason-length(1) reason
     PING     = ttl(2) context    PONG = context, up to 16 octets
     SUBSCRIBE, CANCEL = topic
+    JOIN, LEAVE = group (RFC 48)
 
 A body says nothing of the frame around it: that is the business of `session` (handshake) and `frames` (traffic).
 """
@@ -16,12 +17,14 @@ from struct import Struct
 from typing import Final, TypeAlias
 
 from aiomq.constants import ProtocolError
-from aiomq.message import Subscription
+from aiomq.message import Control, Membership, Subscription
 from aiomq.zmtp.errors import ZmtpError, quoted
 
 __all__ = [
     "CANCEL",
     "ERROR",
+    "JOIN",
+    "LEAVE",
     "MAX_CONTEXT_SIZE",
     "MAX_PROPERTIES",
     "MAX_TTL",
@@ -32,6 +35,7 @@ __all__ = [
     "Command",
     "Ping",
     "Pong",
+    "encode_control",
     "encode_error",
     "encode_metadata",
     "encode_ping",
@@ -49,6 +53,8 @@ PING: Final = b"\x04PING"
 PONG: Final = b"\x04PONG"
 SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 CANCEL: Final = b"\x06CANCEL"
+JOIN: Final = b"\x04JOIN"
+LEAVE: Final = b"\x05LEAVE"
 
 MAX_CONTEXT_SIZE: Final = 16
 """Octets of context in a PING or PONG."""
@@ -109,7 +115,7 @@ class Pong:
         return f"<Pong context={self.context!r}>"
 
 
-Command: TypeAlias = Subscription | Ping | Pong
+Command: TypeAlias = Control | Ping | Pong
 """What may come as a command among messages."""
 
 
@@ -132,6 +138,10 @@ def parse_command(body: bytes) -> Command | None:
         return _parse_ping(body)
     if body.startswith(PONG):
         return Pong(_context_at(body, len(PONG)))
+    if body.startswith(JOIN):
+        return Membership(body[len(JOIN) :], join=True)
+    if body.startswith(LEAVE):
+        return Membership(body[len(LEAVE) :], join=False)
     return None
 
 
@@ -146,6 +156,13 @@ def _parse_ping(body: bytes) -> Ping:
 def _context_at(body: bytes, start: int) -> bytes:
     # 37/ZMTP, Connection Heartbeating: at most 16 octets. libzmq answers a longer context with its beginning.
     return body[start : start + MAX_CONTEXT_SIZE]
+
+
+def encode_control(item: Control) -> bytes:
+    """Return the body of the command that a subscription, or a joining or leaving, is."""
+    if isinstance(item, Subscription):
+        return encode_subscription(item)
+    return (JOIN if item.join else LEAVE) + (item.group or b"")
 
 
 def encode_subscription(subscription: Subscription) -> bytes:

@@ -18,8 +18,10 @@ class ZmtpError(Exception):
     Attributes:
         reason: what went wrong, in words; what the peer said is quoted and cut.
         code: the value of the HANDSHAKE_FAILED_PROTOCOL event to raise; None where libzmq raises no such event.
+        errno: the value of a HANDSHAKE_FAILED_NO_DETAIL event; None for any other failure.
         auth_status: 300, 400 or 500, the value of a HANDSHAKE_FAILED_AUTH event; None for any other failure.
         fatal: trying again would fail again: a dialer must not reconnect.
+        incompatible: the two socket types cannot talk to each other: somebody has made a mistake.
         report: the reason of an ERROR command that tells the peer; None to close without a word. No spaces: the
             RFC allows visible characters only.
     """
@@ -29,15 +31,19 @@ class ZmtpError(Exception):
         reason: str,
         *,
         code: ProtocolError | None = None,
+        errno: int | None = None,
         auth_status: int | None = None,
         fatal: bool = True,
+        incompatible: bool = False,
         report: bytes | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason: Final = reason
         self.code: Final = code
+        self.errno: Final = errno
         self.auth_status: Final = auth_status
         self.fatal: Final = fatal
+        self.incompatible: Final = incompatible
         self.report: Final = report
 
 

@@ -16,9 +16,9 @@ from itertools import accumulate, chain, islice
 from struct import Struct
 from typing import Final
 
-from aiomq.message import Frames, Item, Subscription
+from aiomq.message import Control, Frames, Item, Subscription
 from aiomq.zmtp.assembly import Assembly
-from aiomq.zmtp.commands import encode_subscription
+from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.errors import ZmtpError
 
 __all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "FrameDecoder", "FrameEncoder"]
@@ -350,7 +350,7 @@ class FrameEncoder:
             elif type(item) is tuple:
                 total += _add_message(item, pieces, buffers)
             else:
-                total += self._add_subscription(item, pieces, buffers)  # type: ignore[arg-type]  # what is left is a Subscription
+                total += self._add_control(item, pieces, buffers)  # type: ignore[arg-type]  # what is left is a Control
             count += 1
             if total >= BATCH_BYTES:
                 break
@@ -358,10 +358,10 @@ class FrameEncoder:
             buffers.append(b"".join(pieces))
         return buffers, count
 
-    def _add_subscription(self, item: Subscription, pieces: list[bytes], buffers: list[bytes]) -> int:
-        if self._subscription_commands:
-            return _add_frame(encode_subscription(item), COMMAND, pieces, buffers)
-        return _add_frame(item.as_frame(), 0, pieces, buffers)
+    def _add_control(self, item: Control, pieces: list[bytes], buffers: list[bytes]) -> int:
+        if type(item) is Subscription and not self._subscription_commands:
+            return _add_frame(item.as_frame(), 0, pieces, buffers)
+        return _add_frame(encode_control(item), COMMAND, pieces, buffers)
 
     def encode_command(self, body: bytes) -> bytes:
         """Return the frame of a command."""

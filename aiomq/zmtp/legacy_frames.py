@@ -9,7 +9,7 @@ from collections import deque
 from struct import Struct
 from typing import Final
 
-from aiomq.message import Item, Subscription
+from aiomq.message import Item, Membership, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import BATCH_BYTES, LARGE_FRAME
@@ -119,6 +119,8 @@ class LegacyFrameEncoder:
 def _frames(item: Item) -> list[tuple[int, bytes]]:
     if isinstance(item, Subscription):
         return [(0, item.as_frame())]
+    if isinstance(item, Membership):
+        return []  # 1.0 has no groups
     if isinstance(item, bytes):
         return [(0, item)]
     last = len(item) - 1

@@ -21,7 +21,7 @@ from aiomq.errors import ZMQError
 from aiomq.message import Item, Subscription
 from aiomq.socket_types import PUBLISHERS, type_named
 from aiomq.zmtp import handshake_frames as frames
-from aiomq.zmtp.commands import MAX_PROPERTIES, encode_error, encode_metadata
+from aiomq.zmtp.commands import MAX_PROPERTIES, encode_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
 from aiomq.zmtp.greeting import (
     GREETING_SIZE,
@@ -39,7 +39,14 @@ from aiomq.zmtp.greeting import (
     old_socket_type,
     parse_greeting,
 )
-from aiomq.zmtp.mechanisms.base import Mechanism, SessionFacts, TrafficCipher, ZapReply, ZapRequest
+from aiomq.zmtp.mechanisms.base import (
+    Mechanism,
+    SessionFacts,
+    TrafficCipher,
+    ZapReply,
+    ZapRequest,
+    check_socket_type,
+)
 from aiomq.zmtp.mechanisms.null import NullMechanism
 from aiomq.zmtp.states import TRANSITIONS, Event, State
 
@@ -77,6 +84,7 @@ class SessionConfig:
         mechanism: makes a new security mechanism for each session.
         metadata: application properties to announce, in this order.
         zap_domain: if not empty, the ZAP handler is asked about every peer, and 1.0 and 2.0 peers are refused.
+        zap_enforce_domain: whether a peer is refused where a handler is to be asked and there is none.
 
     Raises:
         ZMQError: EINVAL for a routing id or metadata that does not fit into a handshake.
@@ -88,6 +96,7 @@ class SessionConfig:
     mechanism: Callable[[], Mechanism] = NullMechanism
     metadata: tuple[tuple[str, bytes], ...] = ()
     zap_domain: bytes = b""
+    zap_enforce_domain: bool = False
 
     def __post_init__(self) -> None:
         if len(self.routing_id) > MAX_ROUTING_ID_SIZE:
@@ -241,6 +250,8 @@ class Session:
         if self.zap_request is None:
             raise RuntimeError(f"no ZAP request is open: {self!r}")
         try:
+            code = ProtocolError.PROTOCOL_ERROR_ZAP_INVALID_METADATA
+            check_socket_type(self._config.socket_type, reply.metadata, code, report=None)
             self._send_commands(self._mechanism.answer(reply))
         except ZmtpError as error:
             self._fail(error)
@@ -266,7 +277,8 @@ class Session:
 
     def _fail(self, error: ZmtpError) -> None:
         if self._state is State.SECURITY and error.report is not None:
-            self._send_commands([encode_error(error.report)])
+            refusal = self._mechanism.refusal_command(error.report)
+            self._send_commands([] if refusal is None else [refusal])
         self._error = error
         self._received.clear()
         self._move(Event.VIOLATION)
@@ -332,6 +344,7 @@ class Session:
             routing_id=self._config.routing_id,
             metadata=self._config.metadata,
             zap_domain=self._config.zap_domain,
+            zap_enforce_domain=self._config.zap_enforce_domain,
             peer_version=self._info.version,
             peer_as_server=greeting.as_server,
         )

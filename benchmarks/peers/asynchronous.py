@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from benchmarks.meters import FlowMeter, RoundTripMeter, resident_bytes
 from benchmarks.peers.base import Reporter
 from benchmarks.peers.binding import Binding
-from benchmarks.peers.scenarios import BASELINE_PEERS, ECHOES_PER_CHUNK, FAN_CHUNK, STOP, payload
+from benchmarks.peers.crowds import await_crowd
+from benchmarks.peers.scenarios import BASELINE_PEERS, ECHOES_PER_CHUNK, FAN_CHUNK, STOP, payload, topic_of
 from benchmarks.peers.stamps import LossCounter, stamped
 from benchmarks.spec import Report, Spec
 
-__all__ = ["run_asynchronous"]
+__all__ = ["answer", "flood", "measure_pull", "measure_request", "run_asynchronous"]
 
 _Role = Callable[[Binding, Spec, Reporter], Awaitable[None]]
 
@@ -32,10 +34,11 @@ def _bind(binding: Binding, kind: str, spec: Spec, report: Reporter) -> Any:
 
 
 async def _pull(binding: Binding, spec: Spec, report: Reporter) -> None:
-    report(await _measure_pull(_bind(binding, "PULL", spec, report), spec))
+    report(await measure_pull(_bind(binding, "PULL", spec, report), spec))
 
 
-async def _measure_pull(socket: Any, spec: Spec) -> Report:
+async def measure_pull(socket: Any, spec: Spec) -> Report:
+    """Count what comes out of a socket."""
     recv = socket.recv if spec.case.frames == 1 else socket.recv_multipart
     meter, chunk = FlowMeter(spec), spec.case.chunk
     for _ in meter.chunks():
@@ -45,10 +48,11 @@ async def _measure_pull(socket: Any, spec: Spec) -> Report:
 
 
 async def _push(binding: Binding, spec: Spec, report: Reporter) -> None:
-    await _flood(binding.connected("PUSH", spec), spec, asyncio.Event())
+    await flood(binding.connected("PUSH", spec), spec, asyncio.Event())
 
 
-async def _flood(socket: Any, spec: Spec, is_over: asyncio.Event) -> None:
+async def flood(socket: Any, spec: Spec, is_over: asyncio.Event | threading.Event) -> None:
+    """Send until it is over."""
     send = socket.send if spec.case.frames == 1 else socket.send_multipart
     message, chunk = payload(spec.case), range(spec.case.chunk)
     while not is_over.is_set():
@@ -59,13 +63,13 @@ async def _flood(socket: Any, spec: Spec, is_over: asyncio.Event) -> None:
 async def _inproc_throughput(binding: Binding, spec: Spec, report: Reporter) -> None:
     pull, push, is_over = binding.bound("PULL", spec), binding.connected("PUSH", spec), asyncio.Event()
 
-    async def flood() -> None:
-        await _flood(push, spec, is_over)
+    async def pour() -> None:
+        await flood(push, spec, is_over)
         await push.send(STOP)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(flood())
-        report(await _measure_pull(pull, spec))
+        tasks.create_task(pour())
+        report(await measure_pull(pull, spec))
         is_over.set()
         while await pull.recv() != STOP:
             continue
@@ -88,10 +92,11 @@ async def _push_batches(binding: Binding, spec: Spec, report: Reporter) -> None:
 
 
 async def _reply(binding: Binding, spec: Spec, report: Reporter) -> None:
-    await _answer(_bind(binding, "REP", spec, report))
+    await answer(_bind(binding, "REP", spec, report))
 
 
-async def _answer(socket: Any) -> None:
+async def answer(socket: Any) -> None:
+    """Send back each message, `STOP` as the last one."""
     message = None
     while message != STOP:
         message = await socket.recv()
@@ -99,10 +104,11 @@ async def _answer(socket: Any) -> None:
 
 
 async def _request(binding: Binding, spec: Spec, report: Reporter) -> None:
-    report(await _measure_request(binding.connected("REQ", spec), spec))
+    report(await measure_request(binding.connected("REQ", spec), spec))
 
 
-async def _measure_request(socket: Any, spec: Spec) -> Report:
+async def measure_request(socket: Any, spec: Spec) -> Report:
+    """Time single round trips."""
     meter, message, now = RoundTripMeter(spec), payload(spec.case), time.perf_counter_ns
     send, recv, note = socket.send, socket.recv, meter.nanoseconds.append
     for _ in meter.warmups():
@@ -113,14 +119,14 @@ async def _measure_request(socket: Any, spec: Spec) -> Report:
         await send(message)
         await recv()
         note(now() - start)
-    return Report(metrics=meter.metrics())
+    return meter.report()
 
 
 async def _inproc_latency(binding: Binding, spec: Spec, report: Reporter) -> None:
     reply, request = binding.bound("REP", spec), binding.connected("REQ", spec)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_answer(reply))
-        report(await _measure_request(request, spec))
+        tasks.create_task(answer(reply))
+        report(await measure_request(request, spec))
         await request.send(STOP)
         await request.recv()
 
@@ -129,21 +135,22 @@ async def _publish(binding: Binding, spec: Spec, report: Reporter) -> None:
     send, number = _bind(binding, "PUB", spec, report).send, 0
     while True:
         number += 1
-        message = stamped(number, spec.case.size)
+        message = stamped(number, spec.case.size, topic_of(spec.case, number))
         for _ in range(FAN_CHUNK):
             await send(message)
 
 
 async def _subscribe(binding: Binding, spec: Spec, report: Reporter) -> None:
-    recvs = [binding.connected("SUB", spec).recv for _ in range(spec.case.fan)]
-    meter, losses, message = FlowMeter(spec), LossCounter(FAN_CHUNK), b""
+    count = spec.case.fan if spec.case.scenario == "fanout" else 1
+    recvs = [binding.connected("SUB", spec).recv for _ in range(count)]
+    meter, losses, message = FlowMeter(spec), LossCounter(FAN_CHUNK, len(topic_of(spec.case, 0))), b""
     for _ in meter.chunks():
         for recv in reversed(recvs):
             for _ in range(FAN_CHUNK):
                 message = await recv()
         if meter.is_measuring:
             losses.add(message, FAN_CHUNK)
-    delivered = meter.metrics("delivered_per_second", FAN_CHUNK * spec.case.fan)
+    delivered = meter.metrics("delivered_per_second", FAN_CHUNK * count)
     report(Report(metrics=delivered | {"lost_percent": losses.lost_percent}))
 
 
@@ -187,6 +194,11 @@ async def _idle(binding: Binding, spec: Spec, report: Reporter) -> None:
     await asyncio.Event().wait()
 
 
+async def _forward(binding: Binding, spec: Spec, report: Reporter) -> None:
+    frontend = _bind(binding, "PULL", spec, report)
+    await binding.constants.proxy(frontend, binding.onward("PUSH", spec))
+
+
 _ROLES: dict[tuple[str, str], _Role] = {
     ("throughput", "bind"): _pull,
     ("throughput", "connect"): _push,
@@ -204,4 +216,10 @@ _ROLES: dict[tuple[str, str], _Role] = {
     ("echo", "connect"): _deal,
     ("memory", "bind"): _host,
     ("memory", "connect"): _idle,
+    ("topics", "bind"): _publish,
+    ("topics", "connect"): _subscribe,
+    ("proxy", "bind"): _pull,
+    ("proxy", "proxy"): _forward,
+    ("proxy", "connect"): _push,
+    ("connections", "bind"): await_crowd,
 }

@@ -18,8 +18,13 @@ __all__ = ["MESSAGING", "Peer", "PythonPeer", "Reporter"]
 Reporter: TypeAlias = Callable[[Report], None]
 """How a worker speaks to the runner."""
 
-MESSAGING: frozenset[Scenario] = frozenset({"throughput", "multipart", "latency", "fanout", "echo", "memory"})
-"""The scenarios of every ZeroMQ library; `batch` needs a call that most do not have."""
+MESSAGING: frozenset[Scenario] = frozenset(
+    {
+        *("throughput", "multipart", "latency", "threads", "threads-latency", "fanout", "topics", "echo", "proxy"),
+        *("connections", "memory"),
+    }
+)
+"""The scenarios of every ZeroMQ library; the others need something that only aiomq has."""
 
 
 class Peer(ABC):
@@ -47,7 +52,14 @@ class Peer(ABC):
 
     def supports(self, case: Case) -> bool:
         """Return whether this library can be measured in that case."""
-        return case.scenario in self.scenarios and case.transport in self.transports
+        return case.scenario in self.scenarios and case.transport in self.transports and self.lacks(case) is None
+
+    def lacks(self, case: Case) -> str | None:
+        """Return what this library has not, of what a case is about; None if nothing is missing.
+
+        It differs from `scenarios` in that it is told to the user.
+        """
+        return None
 
     @abstractmethod
     def prepare(self, directory: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from benchmarks.peers.scenarios import topics_of
 from benchmarks.spec import HWM, Spec
 
 __all__ = ["Binding"]
@@ -32,12 +33,31 @@ class Binding:
         return socket
 
     def connected(self, kind: str, spec: Spec) -> Any:
-        """Return a new socket that is connecting to the spec's endpoint; a subscriber to all topics."""
+        """Return a new socket that is connecting to the spec's endpoint; a subscriber to the topics of the case."""
         socket = self.open(kind)
         if kind == "SUB":
-            socket.setsockopt(self.constants.SUBSCRIBE, b"")
+            for topic in topics_of(spec.case):
+                socket.setsockopt(self.constants.SUBSCRIBE, topic)
         socket.connect(spec.endpoint)
         return socket
+
+    def announcer(self, spec: Spec) -> Any:
+        """Return a new XPUB, bound to the spec's endpoint, that is told of every single subscription."""
+        socket = self.open("XPUB")
+        socket.setsockopt(self.constants.XPUB_VERBOSE, 1)
+        socket.bind(spec.endpoint)
+        return socket
+
+    def onward(self, kind: str, spec: Spec) -> Any:
+        """Return a new socket that is connecting to where a proxy passes messages on to."""
+        socket = self.open(kind)
+        socket.connect(spec.onward)
+        return socket
+
+    def close_one(self, socket: Any) -> None:
+        """Close a socket that belongs to another thread than the others, in that thread."""
+        self._sockets.remove(socket)
+        socket.close(linger=0)
 
     @staticmethod
     def endpoint_of(socket: Any) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.meters import FlowMeter, RoundTripMeter, resident_bytes
 from benchmarks.peers.base import Reporter
 from benchmarks.peers.binding import Binding
-from benchmarks.peers.scenarios import BASELINE_PEERS, ECHOES_PER_CHUNK, FAN_CHUNK, STOP, payload
+from benchmarks.peers.crowds import announce_to_crowd
+from benchmarks.peers.scenarios import BASELINE_PEERS, ECHOES_PER_CHUNK, FAN_CHUNK, STOP, payload, topic_of
 from benchmarks.peers.stamps import LossCounter, stamped
 from benchmarks.spec import Report, Spec
 
@@ -98,7 +99,7 @@ def _measure_request(socket: Any, spec: Spec) -> Report:
         send(message)
         recv()
         note(now() - start)
-    return Report(metrics=meter.metrics())
+    return meter.report()
 
 
 def _inproc_latency(binding: Binding, spec: Spec, report: Reporter) -> None:
@@ -115,21 +116,22 @@ def _publish(binding: Binding, spec: Spec, report: Reporter) -> None:
     send, number = _bind(binding, "PUB", spec, report).send, 0
     while True:
         number += 1
-        message = stamped(number, spec.case.size)
+        message = stamped(number, spec.case.size, topic_of(spec.case, number))
         for _ in range(FAN_CHUNK):
             send(message)
 
 
 def _subscribe(binding: Binding, spec: Spec, report: Reporter) -> None:
-    recvs = [binding.connected("SUB", spec).recv for _ in range(spec.case.fan)]
-    meter, losses, message = FlowMeter(spec), LossCounter(FAN_CHUNK), b""
+    count = spec.case.fan if spec.case.scenario == "fanout" else 1
+    recvs = [binding.connected("SUB", spec).recv for _ in range(count)]
+    meter, losses, message = FlowMeter(spec), LossCounter(FAN_CHUNK, len(topic_of(spec.case, 0))), b""
     for _ in meter.chunks():
         for recv in reversed(recvs):
             for _ in range(FAN_CHUNK):
                 message = recv()
         if meter.is_measuring:
             losses.add(message, FAN_CHUNK)
-    delivered = meter.metrics("delivered_per_second", FAN_CHUNK * spec.case.fan)
+    delivered = meter.metrics("delivered_per_second", FAN_CHUNK * count)
     report(Report(metrics=delivered | {"lost_percent": losses.lost_percent}))
 
 
@@ -173,6 +175,11 @@ def _idle(binding: Binding, spec: Spec, report: Reporter) -> None:
     threading.Event().wait()
 
 
+def _forward(binding: Binding, spec: Spec, report: Reporter) -> None:
+    frontend = _bind(binding, "PULL", spec, report)
+    binding.constants.proxy(frontend, binding.onward("PUSH", spec))
+
+
 _ROLES: dict[tuple[str, str], _Role] = {
     ("throughput", "bind"): _pull,
     ("throughput", "connect"): _push,
@@ -188,4 +195,12 @@ _ROLES: dict[tuple[str, str], _Role] = {
     ("echo", "connect"): _deal,
     ("memory", "bind"): _host,
     ("memory", "connect"): _idle,
+    ("threads", "inproc"): _inproc_throughput,
+    ("threads-latency", "inproc"): _inproc_latency,
+    ("topics", "bind"): _publish,
+    ("topics", "connect"): _subscribe,
+    ("proxy", "bind"): _pull,
+    ("proxy", "proxy"): _forward,
+    ("proxy", "connect"): _push,
+    ("connections", "bind"): announce_to_crowd,
 }

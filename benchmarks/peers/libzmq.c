@@ -2,8 +2,9 @@
  *
  * The functions are declared here because wheels of pyzmq bring the library but no header.
  * Usage: libzmq-worker version
- *        libzmq-worker throughput|latency bind|connect|inproc ENDPOINT SIZE FRAMES CHUNK
+ *        libzmq-worker throughput|latency bind|connect|inproc|proxy ENDPOINT ONWARD SIZE FRAMES CHUNK
  *                      WARMUP_SECONDS DURATION_SECONDS MIN_ROUND_TRIPS MAX_ROUND_TRIPS TIMEOUT_SECONDS
+ * ONWARD is where a proxy passes messages on to, "-" for the others.
  * Prints the same lines of JSON as the workers in Python.
  */
 
@@ -34,12 +35,13 @@ extern int zmq_send(void *socket, const void *data, size_t size, int flags);
 extern int zmq_msg_init(zmq_msg_t *message);
 extern int zmq_msg_recv(zmq_msg_t *message, void *socket, int flags);
 extern int zmq_msg_close(zmq_msg_t *message);
+extern int zmq_proxy(void *frontend, void *backend, void *capture);
 extern int zmq_errno(void);
 extern const char *zmq_strerror(int number);
 extern void zmq_version(int *major, int *minor, int *patch);
 
 typedef struct {
-    const char *scenario, *role, *endpoint;
+    const char *scenario, *role, *endpoint, *onward;
     size_t size;
     int frames, chunk;
     double warmup, duration;
@@ -63,16 +65,25 @@ static double seconds(clockid_t clock) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void *open_socket(int type, int is_binder) {
+static void *new_socket(int type) {
     int hwm = HWM;
     void *socket = zmq_socket(context, type);
     check(socket != NULL, "zmq_socket");
     check(zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm) == 0, "ZMQ_SNDHWM");
     check(zmq_setsockopt(socket, ZMQ_RCVHWM, &hwm, sizeof hwm) == 0, "ZMQ_RCVHWM");
-    if (!is_binder) {
-        check(zmq_connect(socket, spec.endpoint) == 0, "zmq_connect");
-        return socket;
-    }
+    return socket;
+}
+
+static void *connected_socket(int type, const char *endpoint) {
+    void *socket = new_socket(type);
+    check(zmq_connect(socket, endpoint) == 0, "zmq_connect");
+    return socket;
+}
+
+static void *open_socket(int type, int is_binder) {
+    if (!is_binder)
+        return connected_socket(type, spec.endpoint);
+    void *socket = new_socket(type);
     char endpoint[256];
     size_t size = sizeof endpoint;
     check(zmq_bind(socket, spec.endpoint) == 0, "zmq_bind");
@@ -167,8 +178,11 @@ static void measure_round_trips(void *socket) {
         taken[count++] = (seconds(CLOCK_MONOTONIC) - start) * 1e6;
     }
     qsort(taken, count, sizeof *taken, by_value);
-    printf("{\"metrics\": {\"p50_us\": %.3f, \"p99_us\": %.3f}}\n", quantile(taken, count, 0.5),
+    printf("{\"metrics\": {\"p50_us\": %.3f, \"p99_us\": %.3f}, \"percentiles\": [", quantile(taken, count, 0.5),
            quantile(taken, count, 0.99));
+    for (int percent = 0; percent < 100; percent++) /* stats.FRACTIONS */
+        printf("%.3f, ", quantile(taken, count, percent / 100.0));
+    printf("%.3f, %.3f]}\n", quantile(taken, count, 0.995), quantile(taken, count, 0.999));
     fflush(stdout);
     free(taken);
 }
@@ -191,21 +205,23 @@ int main(int argc, char **argv) {
         printf("%d.%d.%d\n", major, minor, patch);
         return 0;
     }
-    if (argc != 12) {
-        fprintf(stderr, "expected 11 arguments, see libzmq.c\n");
+    if (argc != 13) {
+        fprintf(stderr, "expected 12 arguments, see libzmq.c\n");
         return 2;
     }
-    spec = (spec_t){.scenario = argv[1], .role = argv[2], .endpoint = argv[3],
-                    .size = strtoul(argv[4], NULL, 10), .frames = atoi(argv[5]), .chunk = atoi(argv[6]),
-                    .warmup = atof(argv[7]), .duration = atof(argv[8]),
-                    .min_trips = strtoul(argv[9], NULL, 10), .max_trips = strtoul(argv[10], NULL, 10)};
-    alarm((unsigned)atoi(argv[11]));
+    spec = (spec_t){.scenario = argv[1], .role = argv[2], .endpoint = argv[3], .onward = argv[4],
+                    .size = strtoul(argv[5], NULL, 10), .frames = atoi(argv[6]), .chunk = atoi(argv[7]),
+                    .warmup = atof(argv[8]), .duration = atof(argv[9]),
+                    .min_trips = strtoul(argv[10], NULL, 10), .max_trips = strtoul(argv[11], NULL, 10)};
+    alarm((unsigned)atoi(argv[12]));
     context = zmq_ctx_new();
     payload = calloc(1, spec.size);
     check(context != NULL && payload != NULL, "start");
     int is_latency = strcmp(spec.scenario, "latency") == 0, is_binder = strcmp(spec.role, "bind") == 0;
     if (strcmp(spec.role, "inproc") == 0)
         run_inproc(is_latency);
+    else if (strcmp(spec.role, "proxy") == 0)
+        zmq_proxy(open_socket(ZMQ_PULL, 1), connected_socket(ZMQ_PUSH, spec.onward), NULL);
     else if (is_latency && is_binder)
         answer(open_socket(ZMQ_REP, 1));
     else if (is_latency)

@@ -123,7 +123,7 @@ class RawSocketPeer(PythonPeer):
             start = now()
             round_trip()
             meter.nanoseconds.append(now() - start)
-        report(Report(metrics=meter.metrics()))
+        report(meter.report())
 
 
 class _Reader(asyncio.BufferedProtocol):
@@ -273,7 +273,7 @@ class RawUvloopPeer(PythonPeer):
         asker = _Asker(spec)
         await self._connect(asker, spec)
         await asker.done
-        report(Report(metrics=asker.meter.metrics()))
+        report(asker.meter.report())
 
     @staticmethod
     async def _connect(protocol: asyncio.Protocol, spec: Spec) -> None:

@@ -7,29 +7,31 @@ __all__ = ["LossCounter", "stamped"]
 _STAMP_BYTES = 8
 
 
-def stamped(number: int, size: int) -> bytes:
-    """Return a message of this size that begins with a number; a publisher makes one per chunk, not per message.
+def stamped(number: int, size: int, topic: bytes = b"") -> bytes:
+    """Return a message of this size that has a number behind its topic; a publisher makes one per chunk of messages.
 
     Raises:
         ValueError: the size has no room for a number.
     """
-    if size < _STAMP_BYTES:
-        raise ValueError(f"a stamped message has at least {_STAMP_BYTES} bytes, not {size}")
-    return number.to_bytes(_STAMP_BYTES, "big") + bytes(size - _STAMP_BYTES)
+    least = len(topic) + _STAMP_BYTES
+    if size < least:
+        raise ValueError(f"a stamped message has at least {least} bytes here, not {size}")
+    return topic + number.to_bytes(_STAMP_BYTES, "big") + bytes(size - least)
 
 
 class LossCounter:
     """Compares what one subscriber got with what was published meanwhile."""
 
-    def __init__(self, messages_per_stamp: int) -> None:
+    def __init__(self, messages_per_stamp: int, topic_bytes: int = 0) -> None:
         self._messages_per_stamp = messages_per_stamp
+        self._stamp = slice(topic_bytes, topic_bytes + _STAMP_BYTES)
         self._first: int | None = None
         self._last = 0
         self._received = 0
 
     def add(self, message: bytes, count: int) -> None:
         """Note that `count` messages came, of which this was the last."""
-        self._last = int.from_bytes(message[:_STAMP_BYTES], "big")
+        self._last = int.from_bytes(message[self._stamp], "big")
         if self._first is None:
             self._first = self._last
         else:

@@ -15,7 +15,7 @@ __all__ = ["DEFAULT_PEERS", "PEERS", "select_peers"]
 
 
 def _aiomq(name: str, run: RunMain, loop: str) -> Peer:
-    return LoopPeer(name, package="aiozeromq", constants="aiomq", module="aiomq", run=run, loop=loop, has_batches=True)
+    return LoopPeer(name, package="aiozeromq", constants="aiomq", module="aiomq", run=run, loop=loop, is_ours=True)
 
 
 def _pyzmq(name: str, run: RunMain, loop: str) -> Peer:
@@ -43,8 +43,11 @@ PEERS: Final[dict[str, Peer]] = {
     )
 }
 
-DEFAULT_PEERS: Final = ("aiomq", "aiomq+asyncio", "pyzmq", "zmq.asyncio", "pyomq", "pyomq.asyncio")
-"""What a run measures unless told otherwise: each library in the form its users have after installing it."""
+DEFAULT_PEERS: Final = (
+    *("aiomq", "aiomq+asyncio", "pyzmq", "zmq.asyncio", "pyomq", "pyomq.asyncio"),
+    *("libzmq", "raw-socket", "raw-uvloop"),
+)
+"""What a run measures unless told otherwise: each library as its users have it after installing it, and the limits."""
 
 
 def select_peers(names: Iterable[str]) -> list[Peer]:

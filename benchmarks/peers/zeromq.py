@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cases import Case, Scenario
 from benchmarks.peers.asynchronous import run_asynchronous
 from benchmarks.peers.base import MESSAGING, PythonPeer, Reporter
 from benchmarks.peers.binding import Binding
 from benchmarks.peers.blocking import run_blocking
 from benchmarks.peers.loops import RunMain
+from benchmarks.peers.threads import run_threads
 from benchmarks.spec import Spec
 
 __all__ = ["BlockingPeer", "LoopPeer"]
+
+_OWN: frozenset[Scenario] = frozenset({"batch", "matching", "allocation"})
+"""What is measured of aiomq alone."""
 
 
 def _attribute(module: str, name: str) -> Any:
@@ -70,11 +76,19 @@ class LoopPeer(PythonPeer):
         module: str,
         run: RunMain,
         loop: str,
-        has_batches: bool = False,
+        is_ours: bool = False,
     ) -> None:
-        super().__init__(name, loop, scenarios=MESSAGING | {"batch"} if has_batches else MESSAGING)
+        super().__init__(name, loop, scenarios=MESSAGING | _OWN if is_ours else MESSAGING)
         self._package, self._constants, self._module = package, constants, module
         self._run, self._loop = run, loop
+
+    def lacks(self, case: Case) -> str | None:
+        """Return that there is no proxy, where that is so: one that blocks is no part of an event loop."""
+        if case.scenario == "proxy" and not hasattr(importlib.import_module(self._module), "proxy"):
+            return f"{self._module} has no proxy"
+        if case.scenario == "proxy" and not inspect.iscoroutinefunction(_attribute(self._module, "proxy")):
+            return f"the proxy of {self._module} is no coroutine"
+        return None
 
     def prepare(self, directory: Path) -> str | None:
         """Return the version of the library.
@@ -90,8 +104,21 @@ class LoopPeer(PythonPeer):
     def run(self, spec: Spec, report: Reporter) -> None:
         """Do the part that the spec describes."""
 
-        async def main() -> None:
-            context_class = _attribute(self._module, "Context")
-            await run_asynchronous(Binding(importlib.import_module(self._constants), context_class), spec, report)
+        if spec.case.scenario == "matching":
+            _own_parts().measure_matching(spec, report)
+        else:
+            self._run(self._main(spec, report))
 
-        self._run(main())
+    async def _main(self, spec: Spec, report: Reporter) -> None:
+        binding = Binding(importlib.import_module(self._constants), _attribute(self._module, "Context"))
+        if spec.case.scenario == "allocation":
+            await _own_parts().measure_allocation(binding, spec, report)
+        elif spec.case.scenario in ("threads", "threads-latency"):
+            await run_threads(binding, self._run, spec, report)
+        else:
+            await run_asynchronous(binding, spec, report)
+
+
+def _own_parts() -> Any:
+    """Import what measures aiomq's own parts: it, and with it aiomq, is not loaded to measure another library."""
+    return importlib.import_module("benchmarks.peers.inprocess")

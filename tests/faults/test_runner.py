@@ -317,3 +317,19 @@ async def test_messages_still_leave_however_the_program_ends(
     assert status == expected
     assert "Warning" not in errors
     await until(lambda: "peers=0" in repr(pull))
+
+
+def test_run_in_another_thread_leaves_the_contexts_of_this_one_open() -> None:
+    context = aiomq.Context()
+
+    async def use() -> None:
+        with context.socket(aiomq.PAIR) as sock:
+            sock.bind("inproc://elsewhere")
+
+    worker = threading.Thread(target=lambda: aiomq.run(use()))
+    worker.start()
+    worker.join(10)
+    assert not worker.is_alive()
+    assert not context.closed
+    context.socket(aiomq.PAIR).close()
+    context.destroy()

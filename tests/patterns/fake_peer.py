@@ -7,9 +7,9 @@ plain assertions, so that each pattern test checks the contract along with its o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from aiomq.message import Item, Message, Subscription
+from aiomq.message import Control, Item, Message
 from aiomq.patterns.base import Pattern
 
 __all__ = ["FakePeer"]
@@ -51,12 +51,15 @@ class FakePeer:
         self.detach_on_close = detach_on_close
         self.inbox: deque[Item] = deque()
         self.outbox: list[Message] = []
-        self.controls: list[Subscription] = []
+        self.controls: list[Control] = []
         self.in_fair_queue = False
         self.writable = hwm > 0
         self.closed = False
+        self.finished = False
         self.low_count = 0
         self.discard_count = 0
+        self.dropped = 0
+        self.held = False
 
     def __repr__(self) -> str:
         return f"<FakePeer {self.name} in={len(self.inbox)} out={len(self.outbox)}/{self.hwm}>"
@@ -71,7 +74,27 @@ class FakePeer:
         self.writable = len(self.outbox) < self.hwm
         return self.writable
 
-    def put_control(self, item: Subscription, /) -> None:
+    @property
+    def room(self) -> int:
+        return self.hwm - len(self.outbox) - 1
+
+    def put_many(self, messages: Sequence[Message], /) -> None:
+        assert len(messages) <= self.room, f"{self!r}: {len(messages)} messages are too many"
+        for message in messages:
+            self.put(message)
+
+    def hold(self) -> None:
+        self.held = True
+
+    def replace_oldest(self, message: Message, /) -> bool:
+        assert not self.writable, f"{self!r}: a message was dropped though there was room"
+        if not self.outbox:
+            return False
+        self.outbox.pop(0)
+        self.outbox.append(message)
+        return True
+
+    def put_control(self, item: Control, /) -> None:
         self.controls.append(item)
 
     def discard_outbox(self) -> None:
@@ -84,6 +107,11 @@ class FakePeer:
         self.low_count += 1
         for _ in range(min(self.refill, len(self.backlog))):
             self.inbox.append(self.backlog.popleft())
+
+    def finish(self) -> None:
+        self.finished = True
+        self.inbox.clear()
+        self.detach()
 
     def close(self, reason: str = "", /) -> None:
         self.closed = True

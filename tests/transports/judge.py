@@ -27,10 +27,13 @@ class Judge:
     def __init__(self) -> None:
         self._context: zmq.Context[LibzmqSocket] = zmq.Context()
         self._numbers = itertools.count(1)
+        self._made: list[LibzmqSocket] = []
+        """All sockets, so that none is garbage before it is closed."""
 
     def socket(self, socket_type: int, **options: Any) -> LibzmqSocket:
         """Return a socket with options given by name."""
         made = self._context.socket(socket_type)
+        self._made.append(made)
         made.linger = 0
         made.rcvtimeo = made.sndtimeo = BOUND * 1000
         for name, value in options.items():

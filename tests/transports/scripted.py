@@ -235,6 +235,10 @@ class Script:
             await wire.gone()
         self._wires.clear()
 
+    def keep(self, sock: socket.socket) -> None:
+        """Close a system socket at the end."""
+        self._socks.append(sock)
+
     def bound(self) -> socket.socket:
         """Return a socket that has a port and does not listen: who connects there is refused."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiomq.constants import ProtocolError
-from aiomq.message import Subscription
+from aiomq.message import Control, Membership, Subscription
 from aiomq.zmtp import commands as c
 from aiomq.zmtp.errors import QUOTE_LIMIT, ZmtpError, quoted
 
@@ -80,11 +80,27 @@ def test_ping_without_time_to_live_is_refused(body: bytes) -> None:
         b"\x09subscribe",
         b"\x05READY\x0bSocket-Type\x00\x00",
         b"\x05ERROR",
-        b"\x04JOINgrp",
+        b"\x04joingrp",
+        b"\x05LEAV",
     ],
 )
 def test_command_that_traffic_does_not_know_is_ignored(body: bytes) -> None:
     assert c.parse_command(body) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "body"),
+    [
+        (Membership(b"grp", join=True), b"\x04JOINgrp"),
+        (Membership(b"grp", join=False), b"\x05LEAVEgrp"),
+        (Membership(b"", join=True), b"\x04JOIN"),
+        (Subscription(b"top", subscribe=True), b"\x09SUBSCRIBEtop"),
+        (Subscription(b"top", subscribe=False), b"\x06CANCELtop"),
+    ],
+)
+def test_control_item_is_encoded_and_parsed_as_its_command(item: Control, body: bytes) -> None:
+    assert c.encode_control(item) == body
+    assert c.parse_command(body) == item
 
 
 def test_ping_out_of_range_is_not_encoded() -> None:

@@ -8,12 +8,13 @@ asks with `question` and goes on when the session's owner calls `answer` (RFC 27
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.socket_types import ANNOUNCES_ROUTING_ID, is_compatible, type_named, wire_name
-from aiomq.zmtp.commands import parse_error, parse_metadata
+from aiomq.zmtp.commands import encode_error, parse_error, parse_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "ZapReply",
     "ZapRequest",
     "accept_metadata",
+    "check_name",
+    "check_roles",
+    "check_socket_type",
     "refusal",
     "unexpected_command",
 ]
@@ -45,6 +49,7 @@ class SessionFacts:
     routing_id: bytes
     metadata: tuple[tuple[str, bytes], ...]
     zap_domain: bytes
+    zap_enforce_domain: bool = False
     peer_version: tuple[int, int]
     peer_as_server: bool
 
@@ -63,6 +68,11 @@ class ZapRequest:
 
     mechanism: bytes
     credentials: tuple[bytes, ...] = ()
+    required: bool = False
+    """Whether the peer must not be let in where there is no handler to ask."""
+
+    def __repr__(self) -> str:
+        return f"<ZapRequest {self.mechanism.decode()}, {len(self.credentials)} credentials>"  # secrets, so not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +147,10 @@ class Mechanism(ABC):
     def accepted(self) -> list[bytes]:
         """Go on after the answer to `question` was yes; return the bodies of the commands to send."""
 
+    def refusal_command(self, reason: bytes) -> bytes | None:
+        """Return the body of the command that tells the peer why it is refused; None where our role has none."""
+        return encode_error(reason)
+
     def answer(self, reply: ZapReply) -> list[bytes]:
         """Go on with the answer to `question`; return the bodies of the commands to send.
 
@@ -169,13 +183,53 @@ def accept_metadata(facts: SessionFacts, data: bytes, code: ProtocolError | None
         ZmtpError: the metadata is malformed, or the socket types are not compatible.
     """
     metadata = parse_metadata(data, code)
+    check_socket_type(facts.socket_type, metadata, code)
+    return metadata
+
+
+def check_socket_type(
+    ours: SocketType,
+    metadata: Mapping[str, bytes],
+    code: ProtocolError | None = None,
+    report: bytes | None = b"incompatible-socket-type",
+) -> None:
+    """Check that a socket of our type may talk to one of the type that metadata name, if they do.
+
+    Raises:
+        ZmtpError: it may not.
+    """
     announced = metadata.get("Socket-Type")
     if announced is not None:
         theirs = type_named(announced)
-        if theirs is None or not is_compatible(facts.socket_type, theirs):
-            what = f"a {facts.socket_type.name} socket cannot talk to a peer of type {quoted(announced)}"
-            raise ZmtpError(what, code=code, report=b"incompatible-socket-type")
-    return metadata
+        if theirs is None or not is_compatible(ours, theirs):
+            what = f"a {ours.name} socket cannot talk to a peer of type {quoted(announced)}"
+            raise ZmtpError(what, code=code, incompatible=True, report=report)
+
+
+def check_roles(mechanism: Mechanism, facts: SessionFacts) -> None:
+    """Check that the two sides are not both the server: neither would ever say a word.
+
+    Raises:
+        ZmtpError: they are.
+    """
+    if mechanism.as_server and facts.peer_as_server:
+        raise ZmtpError(
+            f"both sides are {mechanism.name.decode()} servers: one has to be the client",
+            code=ProtocolError.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH,
+        )
+
+
+def check_name(mechanism: bytes, body: bytes) -> None:
+    """Check that a command has a name and something after it, as libzmq does where it expects such a command.
+
+    Raises:
+        ZmtpError: it has not.
+    """
+    if len(body) <= 1 or len(body) <= body[0]:
+        raise ZmtpError(
+            f"a command of {len(body)} octets in the {mechanism.decode()} handshake or traffic, whose name does not fit",
+            code=ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED,
+        )
 
 
 def refusal(body: bytes) -> ZmtpError:
@@ -190,8 +244,10 @@ def refusal(body: bytes) -> ZmtpError:
 
 def unexpected_command(mechanism: bytes, body: bytes) -> ZmtpError:
     """Return the error for a command that has no place at this point of the handshake."""
+    # Of what is secret, or may be, no more than the name is repeated.
+    shown = body if mechanism == b"NULL" else body[: body[0] + 1] if body else body
     return ZmtpError(
-        f"unexpected command in the {mechanism.decode()} handshake: {quoted(body)}",
+        f"unexpected command in the {mechanism.decode()} handshake: {quoted(shown)}",
         code=ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND,
         report=b"unexpected-command",
     )

@@ -46,7 +46,7 @@ class NullMechanism(Mechanism):
         """Send READY, or ask for leave to do so."""
         self._facts = facts
         if facts.zap_domain:
-            self.question = ZapRequest(mechanism=self.name)
+            self.question = ZapRequest(mechanism=self.name, required=facts.zap_enforce_domain)
             return []
         return self.accepted()
 

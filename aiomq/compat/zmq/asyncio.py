@@ -1,0 +1,256 @@
+"""`zmq.asyncio`: sockets whose calls return futures.
+
+A call begins at once, in the order it was made, whether its future is awaited or not: what can be done without waiting
+is done when the call returns. Only the rest is a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self, TypeVar
+
+import aiomq
+from aiomq.compat.zmq.constants import POLLIN, PollEvent
+from aiomq.compat.zmq.sugar.context import Context as _Context
+from aiomq.compat.zmq.sugar.poll import Poller as _Poller
+from aiomq.compat.zmq.sugar.poll import zmq_poll
+from aiomq.compat.zmq.sugar.socket import Socket as _Socket
+from aiomq.poller import wait_ready
+
+__all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]
+
+T = TypeVar("T")
+
+
+class _Begun(Coroutine[Any, Any, None]):
+    """The rest of a call that could not be finished at once, for a task to run.
+
+    It gives the future its result in the very step that takes a message, and makes no step once the future is
+    cancelled: so no message is taken for a future that nobody will look at.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], suspended: Any, future: asyncio.Future[Any]) -> None:
+        self._coroutine = coroutine
+        self._suspended = suspended
+        self._future = future
+        self._handed_over = False
+
+    def send(self, value: Any) -> Any:
+        if self._future.cancelled():
+            return self.throw(asyncio.CancelledError())
+        if not self._handed_over:
+            self._handed_over = True
+            return self._suspended
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        self._handed_over = True
+        return self._step(self._coroutine.throw, *error)
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        future = self._future
+        try:
+            return step(*args)
+        except StopIteration as result:
+            if not future.done():
+                future.set_result(result.value)
+            raise StopIteration(None) from None
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:
+            if not future.done():
+                future.set_exception(error)
+            raise StopIteration(None) from None
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        raise TypeError("only a task runs this")
+
+
+def _begin(coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]]) -> asyncio.Future[T]:
+    """Run a coroutine as far as it goes without waiting, and return the future of its result."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _later(coroutine, pending)
+    future: asyncio.Future[T] = loop.create_future()
+    try:
+        suspended = coroutine.send(None)
+    except StopIteration as result:
+        future.set_result(result.value)
+    except Exception as error:  # it is the future's, whatever it is
+        future.set_exception(error)
+    else:
+        task = loop.create_task(_Begun(coroutine, suspended, future))
+        pending.add(future)
+        future.add_done_callback(pending.discard)
+        future.add_done_callback(lambda done: task.cancel() if done.cancelled() else None)
+    return future
+
+
+def _later(coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]]) -> asyncio.Future[T]:
+    """Return a task of the loop that the program will run next, which does it all."""
+    try:
+        loop = asyncio.get_event_loop()
+    except BaseException:
+        coroutine.close()
+        raise
+    task = loop.create_task(coroutine)
+    pending.add(task)
+    task.add_done_callback(pending.discard)
+    return task
+
+
+class Socket(_Socket[Any]):
+    """A socket whose `send`, `recv` and `poll` return futures."""
+
+    _pending: set[asyncio.Future[Any]]
+    _glances: _Glances
+
+    def __init__(
+        self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
+    ) -> None:
+        if io_loop is not None:
+            warnings.warn("the io_loop of a socket is ignored: it is the running one", DeprecationWarning, stacklevel=3)
+        self._pending = set()
+        self._glances = _Glances()
+        if _from_socket is not None:
+            kwargs["shadow"] = _from_socket
+        super().__init__(context, socket_type, **kwargs)
+
+    @classmethod
+    def from_socket(cls, socket: _Socket[Any], io_loop: Any = None) -> Self:
+        """Return a socket with futures for the connections of another one."""
+        return cls(_from_socket=socket, io_loop=io_loop)
+
+    def _run(self, operation: Callable[[], Coroutine[Any, Any, Any]], name: str, *, waits: bool = True) -> Any:
+        context = self.__dict__.get("context")
+        if context is not None and context._unstarted:
+            context.start_sockets()
+        return _begin(operation(), self._pending)
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket; what is pending on it is cancelled."""
+        for future in tuple(self._pending):
+            future.cancel()
+        super().close(linger)
+
+    def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
+        """Return a future of what the socket is ready for; see `Poller.poll`."""
+        if timeout != 0:
+            return super().poll(timeout, flags)
+        ready = self._glances.look([(self, flags)])
+        if ready is None:
+            return super().poll(timeout, flags)
+        return _done(dict(ready).get(self, 0))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        await self._inner.aclose()
+
+
+class Poller(_Poller):
+    """A poller whose `poll` returns a future."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending: set[asyncio.Future[Any]] = set()
+        self._glances = _Glances()
+
+    def poll(self, timeout: float | None = -1) -> asyncio.Future[list[tuple[Any, int]]]:
+        """Return a future of what is ready, and for what.
+
+        Args:
+            timeout: milliseconds; None or negative waits for ever, 0 only looks.
+        """
+        sockets = self.sockets
+        if timeout == 0 and all(isinstance(socket, _Socket) for socket, _ in sockets):
+            ready = self._glances.look(sockets)
+            if ready is not None:
+                return _done(ready)
+        return _begin(_poll(sockets, timeout), self._pending)
+
+
+class _Glances:
+    """Polls that do not wait: they give their result at once, as in pyzmq.
+
+    But who polls in a loop until something is there would wait for ever, as nothing arrives without a turn of the event
+    loop: so of those that find nothing, one in so many has to take the long way.
+    """
+
+    def __init__(self) -> None:
+        self._in_vain = 0
+
+    def look(self, sockets: list[tuple[Any, int]]) -> list[tuple[Any, int]] | None:
+        """Return what is ready; None if it is time for the long way."""
+        ready = zmq_poll(sockets, 0)
+        self._in_vain = 0 if ready else (self._in_vain + 1) % _GLANCES
+        return ready if ready or self._in_vain else None
+
+
+_GLANCES: Final = 8
+
+
+def _done(result: T) -> asyncio.Future[T]:
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    future.set_result(result)
+    return future
+
+
+async def _poll(sockets: list[tuple[Any, int]], timeout: float | None) -> list[tuple[Any, int]]:
+    known = {_target(socket): socket for socket, _ in sockets}
+    ready = await wait_ready([(_target(socket), PollEvent(flags)) for socket, flags in sockets], timeout)
+    return [(known[target] if isinstance(target, aiomq.Socket) else target, int(events)) for target, events in ready]
+
+
+def _target(socket: Any) -> Any:
+    """Return what is polled for something registered; of what is no socket of ours, the descriptor, as in pyzmq."""
+    if isinstance(socket, _Socket):
+        return socket._inner
+    return socket if isinstance(socket, int) else socket.fileno()
+
+
+class Context(_Context):
+    """Makes sockets with futures."""
+
+    _instance: ClassVar[Any] = None
+    _socket_class: ClassVar[type[_Socket[Any]]] = Socket
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the sockets, and wait until what they had to send has left, as LINGER allows; pyzmq has no such."""
+        for socket in list(self._sockets):
+            socket.close()
+        await self._inner.term()
+
+
+class ZMQEventLoop(asyncio.SelectorEventLoop):
+    """The event loop of old pyzmq; an ordinary one."""
+
+    def __init__(self, selector: Any = None) -> None:
+        _deprecated()
+        super().__init__(selector)
+
+
+def install() -> None:
+    """Do nothing, as in pyzmq: no special event loop is needed."""
+    _deprecated()
+
+
+def _deprecated() -> None:
+    warnings.warn("special event loop integration is not needed any longer", DeprecationWarning, stacklevel=3)

@@ -1,0 +1,283 @@
+"""`zmq.Socket`: an `aiomq.Socket` with pyzmq's manners. It can do all but block."""
+
+from __future__ import annotations
+
+import errno
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+import aiomq
+from aiomq.compat.zmq import constants
+from aiomq.compat.zmq.constants import SocketOption, SocketType
+from aiomq.compat.zmq.error import ZMQError
+from aiomq.compat.zmq.sugar.messages import Messages
+
+if TYPE_CHECKING:
+    from aiomq.compat.zmq.sugar.context import Context
+
+__all__ = ["Socket", "SyncSocket"]
+
+_addresses: Final[weakref.WeakValueDictionary[int, aiomq.Socket]] = weakref.WeakValueDictionary()
+"""What `underlying` of a socket stands for."""
+
+S = TypeVar("S", bound="Socket[Any]")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Socket(Messages, Generic[T_co]):
+    """Made by `Context.socket`, or of another socket that it then shares its connections with.
+
+    Its calls never block: those that would raise `BlockingCallError`. With zmq.NOBLOCK they can be used in an event
+    loop; `zmq.asyncio.Socket` is what is meant to be.
+    """
+
+    copy_threshold: int = 65536
+    context: Context
+
+    _inner: aiomq.Socket
+    _shadow: bool
+    _monitor_socket: Any
+
+    def __init__(
+        self,
+        ctx_or_socket: Context | Socket[Any] | None = None,
+        socket_type: int = 0,
+        *,
+        shadow: Socket[Any] | int = 0,
+        copy_threshold: int | None = None,
+    ) -> None:
+        if isinstance(ctx_or_socket, Socket):
+            shadow = ctx_or_socket
+        if copy_threshold is not None:
+            self.copy_threshold = copy_threshold
+        self._monitor_socket = None
+        self._shadow = bool(shadow)
+        if shadow:
+            self._inner = _inner_of(shadow)
+            if isinstance(shadow, Socket):
+                self.context = shadow.context
+        elif ctx_or_socket is None or isinstance(ctx_or_socket, Socket):
+            raise TypeError("a socket is made by a context: context.socket(zmq.REQ)")
+        else:
+            self._inner = ctx_or_socket._inner.socket(socket_type)
+            self.context = ctx_or_socket
+            ctx_or_socket._add_socket(self)
+        _addresses[id(self._inner)] = self._inner
+
+    @classmethod
+    def shadow(cls, address: int | Socket[Any]) -> Self:
+        """Return another object for the same socket.
+
+        Args:
+            address: that socket, or its `underlying`.
+
+        Raises:
+            ZMQError: EINVAL for an address that is none of a socket made here.
+        """
+        return cls(shadow=address)
+
+    @property
+    def underlying(self) -> int:
+        """A number that stands for this socket in this process; see `shadow`."""
+        return id(self._inner)
+
+    def __copy__(self, memo: Any = None) -> Self:
+        return type(self).shadow(self)
+
+    __deepcopy__ = __copy__
+
+    # -- endpoints ---------------------------------------------------------------------------------------------------
+
+    def bind(self, addr: str) -> _SocketContext[Self]:
+        """Bind to an address; the result unbinds at the end of a `with` block, and gives the socket in it."""
+        bound = self._inner.bind(_text(addr))
+        return _SocketContext(self, "bind", bound.addr)
+
+    def connect(self, addr: str) -> _SocketContext[Self]:
+        """Connect to an address; the result disconnects at the end of a `with` block, and gives the socket in it."""
+        self._inner.connect(_text(addr))
+        return _SocketContext(self, "connect", _text(addr))
+
+    def unbind(self, addr: str) -> None:
+        """Take back a bind."""
+        self._inner.unbind(_text(addr))
+
+    def disconnect(self, addr: str) -> None:
+        """Take back a connect."""
+        self._inner.disconnect(_text(addr))
+
+    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+        """Bind to a free port of an address without one, and return the port."""
+        return self._inner.bind_to_random_port(addr, min_port, max_port, max_tries)
+
+    def join(self, group: str) -> None:
+        """Receive what is sent to a group, on a DISH socket."""
+        self._inner.join(group)
+
+    def leave(self, group: str) -> None:
+        """Receive no more of what is sent to a group, on a DISH socket."""
+        self._inner.leave(group)
+
+    # -- options -----------------------------------------------------------------------------------------------------
+
+    def set(self, option: int, optval: Any) -> None:
+        """Set an option."""
+        self._inner.set(option, optval)
+
+    def get(self, option: int) -> Any:
+        """Return the value of an option."""
+        return self._inner.get(option)
+
+    setsockopt = set
+    getsockopt = get
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if key.lower() in ("subscribe", "unsubscribe") and key not in self.__dict__:  # methods, and options too
+            getattr(self, key.lower())(value)
+        else:
+            super().__setattr__(key, value)
+
+    def set_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
+        """Set an option to a text, encoded."""
+        self._inner.set_string(option, optval, encoding)
+
+    def get_string(self, option: int, encoding: str = "utf-8") -> str:
+        """Return the value of an option that is a text."""
+        return self._inner.get_string(option, encoding)
+
+    setsockopt_string = setsockopt_unicode = set_string
+    getsockopt_string = getsockopt_unicode = get_string
+
+    def subscribe(self, topic: str | bytes) -> None:
+        """Receive the messages whose first frame begins with `topic`."""
+        self._inner.subscribe(topic)
+
+    def unsubscribe(self, topic: str | bytes) -> None:
+        """Take back one `subscribe` of the same topic."""
+        self._inner.unsubscribe(topic)
+
+    def get_hwm(self) -> int:
+        """Return the mark for sending."""
+        hwm: int = self._inner.get(constants.SNDHWM)
+        return hwm
+
+    def set_hwm(self, value: int) -> None:
+        """Set the marks for sending and receiving."""
+        self._inner.set(constants.SNDHWM, value)
+        self._inner.set(constants.RCVHWM, value)
+
+    hwm = property(get_hwm, set_hwm)
+
+    @property
+    def type(self) -> SocketType:
+        """The type the socket was made with."""
+        return self._inner.socket_type
+
+    @property
+    def socket_type(self) -> SocketType:
+        """The same, under a name that pyzmq deprecates."""
+        warnings.warn("Socket.socket_type is deprecated, use Socket.type", DeprecationWarning, stacklevel=2)
+        return self._inner.socket_type
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket (ZMQ_FD).
+
+        Raises:
+            ZMQError: as for `get(zmq.FD)`, where the socket has none.
+        """
+        number: int = self.get(constants.FD)
+        return number
+
+    def __dir__(self) -> list[str]:
+        return [*dir(type(self)), *SocketOption.__members__]
+
+    # -- what goes on ------------------------------------------------------------------------------------------------
+
+    def monitor(self, addr: str | None, events: int = int(constants.EVENT_ALL)) -> None:
+        """Send what happens to this socket's connections to an inproc address; None for an address ends that."""
+        self._inner.monitor(addr, None if addr is None else events)
+
+    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Self:
+        """Return a PAIR socket that receives the events; see `zmq.utils.monitor.recv_monitor_message`."""
+        if self._monitor_socket is None or self._monitor_socket.closed:
+            reader = type(self)(shadow=Socket._of(self._inner.get_monitor_socket(events, addr), self.context))
+            reader._shadow = False
+            self.context._add_socket(reader)
+            self._monitor_socket = reader
+        found: Self = self._monitor_socket
+        return found
+
+    def disable_monitor(self) -> None:
+        """End what `monitor` or `get_monitor_socket` began."""
+        self._monitor_socket = None
+        self._inner.disable_monitor()
+
+    @classmethod
+    def _of(cls, inner: aiomq.Socket, context: Context) -> Socket[Any]:
+        """Return a socket for one of aiomq's."""
+        _addresses[id(inner)] = inner
+        socket: Socket[Any] = Socket(shadow=id(inner))
+        socket.context = context
+        return socket
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket was closed."""
+        return self._inner.closed
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket. What is queued leaves in the background, as LINGER (or `linger`, in ms) allows."""
+        context = self.__dict__.get("context")
+        if context is not None:
+            context._rm_socket(self)
+        self._inner.close(linger)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        kind = type(self)
+        return f"<{kind.__module__}.{kind.__name__}(zmq.{self.type.name}){' closed' if self.closed else ''}>"
+
+
+class _SocketContext(Generic[S]):
+    """What `bind` and `connect` return."""
+
+    def __init__(self, socket: S, kind: str, addr: str) -> None:
+        self.socket = socket
+        self.kind = kind
+        self.addr = addr
+
+    def __enter__(self) -> S:
+        return self.socket
+
+    def __exit__(self, *exc_info: object) -> None:
+        if not self.socket.closed:
+            end: Callable[[str], None] = self.socket.unbind if self.kind == "bind" else self.socket.disconnect
+            end(self.addr)
+
+    def __repr__(self) -> str:
+        return f"<SocketContext({self.kind}={self.addr!r})>"
+
+
+def _text(addr: str | bytes) -> str:
+    return addr.decode() if isinstance(addr, bytes) else addr
+
+
+def _inner_of(shadow: Socket[Any] | int) -> aiomq.Socket:
+    if isinstance(shadow, Socket):
+        return shadow._inner
+    found = _addresses.get(shadow)
+    if found is None:
+        raise ZMQError(errno.EINVAL, f"{shadow!r} is no socket of this process made by aiomq")
+    return found
+
+
+SyncSocket = Socket

@@ -1,0 +1,67 @@
+"""What a socket and its peers have done so far, in numbers.
+
+Connections count by the batch: what they write and read at a time, never message by message.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Counters", "PeerStatus", "Tally"]
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a socket has done since it was made, all its peers together, those that are gone included.
+
+    Attributes:
+        sent: messages handed to a transport, or over inproc to the other socket; subscriptions count as messages.
+        received: messages that arrived, read or not; subscriptions count as messages.
+        dropped: messages that this socket threw away because a peer was full, unknown, or gone, where its type or
+            `on_mute` has it so. A message that three subscribers missed counts three times.
+        connects: connections that finished their handshake.
+        disconnects: connections, of those that did, that ended.
+    """
+
+    sent: int = 0
+    received: int = 0
+    dropped: int = 0
+    connects: int = 0
+    disconnects: int = 0
+
+
+class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One peer of a socket at one moment.
+
+    Attributes:
+        endpoint: where it came in, or what was connected to, as LAST_ENDPOINT writes it.
+        address: who is at the other end, `host:port`; empty for ipc and inproc, and while nobody is.
+        routing_id: the identity that it announced, or that a ROUTER gave it; empty if it has none.
+        state: `connected`, or `waiting` for a connection.
+        queued_out: messages that wait to leave. Over inproc: that the other side has not read.
+        queued_in: messages that arrived and were not read.
+        sent: messages that left, over all connections of this peer; as in `Counters`.
+        received: messages that arrived; as in `Counters`.
+        dropped: messages that this peer missed because its queue was full.
+    """
+
+    endpoint: str
+    address: str = ""
+    routing_id: bytes = b""
+    state: str
+    queued_out: int = 0
+    queued_in: int = 0
+    sent: int = 0
+    received: int = 0
+    dropped: int = 0
+
+
+class Tally:
+    """The numbers of a socket as they grow; see `Counters`. Drops are counted where they are decided, by patterns."""
+
+    __slots__ = ("connects", "disconnects", "received", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.received = 0
+        self.connects = 0
+        self.disconnects = 0

@@ -1,0 +1,100 @@
+"""Limits that aiomq has beyond libzmq's options: what a full outbox does, and high-water marks in bytes."""
+
+from __future__ import annotations
+
+import errno
+import operator
+from collections.abc import Callable
+from typing import Final
+
+from aiomq.core import SocketCore
+from aiomq.errors import ZMQError
+from aiomq.message import Message
+from aiomq.mute import OnMute
+
+__all__ = ["LIMITS", "SocketLimits"]
+
+LIMITS: Final = frozenset({"on_mute", "rcvhwm_bytes", "sndhwm_bytes"})
+"""The attributes of `SocketLimits`, which are no options and have no numbers."""
+
+
+class SocketLimits:
+    """The parts of `Socket` that set these limits."""
+
+    __slots__ = ()
+
+    _core: SocketCore
+    _try_send: Callable[[Message], bool]
+
+    @property
+    def on_mute(self) -> OnMute:
+        """What becomes of a message when the peer that it should go to is full, or all are.
+
+        `block` waits, as PUSH, DEALER and PAIR do by default. `drop_newest` drops that message, as PUB, XPUB and ROUTER
+        do by default. `drop_oldest` drops the oldest message that is queued for the peer in its favour. With the last
+        two `send` never waits: where there is no peer at all, the message is dropped too. `counters.dropped` and
+        `PeerStatus.dropped` count.
+
+        It applies at once. `drop_oldest` goes before XPUB_NODROP and ROUTER_MANDATORY. Setting it raises:
+
+        * ZMQError: EINVAL for another word, or one that means nothing for this type of socket.
+        """
+        return self._core.pattern.on_mute
+
+    @on_mute.setter
+    def on_mute(self, policy: OnMute | str) -> None:
+        core = self._core
+        core.enter_sync()
+        try:
+            wanted = OnMute(policy)
+        except ValueError:
+            words = ", ".join(OnMute)
+            raise ZMQError(errno.EINVAL, f"on_mute takes {words}, not {policy!r}") from None
+        core.revoke_grants()
+        core.pattern.set_on_mute(wanted)
+        core.send_gate.wake(len(core.send_gate.waiters))  # who waited may be dropped now
+
+    @property
+    def sndhwm_bytes(self) -> int:
+        """The high-water mark of each outbox in bytes, beside SNDHWM, which counts messages; 0 is none.
+
+        The message that reaches the mark is still taken; room is back when half of the mark has left. It applies to
+        peers that come later. Setting it raises:
+
+        * ZMQError: EINVAL for a number below 0.
+        * TypeError: it is no number.
+        """
+        return self._core.options.sndhwm_bytes
+
+    @sndhwm_bytes.setter
+    def sndhwm_bytes(self, value: int) -> None:
+        self._core.check_open()
+        self._core.options.sndhwm_bytes = _bytes_of("sndhwm_bytes", value)
+
+    @property
+    def rcvhwm_bytes(self) -> int:
+        """The high-water mark of each inbox in bytes, beside RCVHWM, which counts messages; 0 is none.
+
+        The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It applies
+        to binds and connects that come later, and not to inproc, where the sender's mark is the only one. Setting it
+        raises:
+
+        * ZMQError: EINVAL for a number below 0.
+        * TypeError: it is no number.
+        """
+        return self._core.options.rcvhwm_bytes
+
+    @rcvhwm_bytes.setter
+    def rcvhwm_bytes(self, value: int) -> None:
+        self._core.check_open()
+        self._core.options.rcvhwm_bytes = _bytes_of("rcvhwm_bytes", value)
+
+
+def _bytes_of(name: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} takes a number of bytes, not {value!r}") from None
+    if number < 0:
+        raise ZMQError(errno.EINVAL, f"{name} takes a number of bytes from 0 (no mark) on, not {number}")
+    return number

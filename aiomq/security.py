@@ -1,0 +1,78 @@
+"""From the security options of a socket to the mechanism of its connections (RFC 24 to 27).
+
+The last option that was set decides: PLAIN_SERVER, PLAIN_USERNAME and PLAIN_PASSWORD make it PLAIN, the CURVE options
+CURVE. Which side is the server is a matter of options too, and not of who binds.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Final
+
+from aiomq.constants import SecurityMechanism, SocketType
+from aiomq.crypto import check_available, public_key_of, same
+from aiomq.errors import ZMQError
+from aiomq.options import SocketOptions
+from aiomq.zmtp.mechanisms.base import Mechanism
+from aiomq.zmtp.mechanisms.curve_client import CurveClient
+from aiomq.zmtp.mechanisms.curve_server import CurveServer
+from aiomq.zmtp.mechanisms.null import NullMechanism
+from aiomq.zmtp.mechanisms.plain import PlainClient, PlainServer
+from aiomq.zmtp.zap import ENDPOINT
+
+__all__ = ["check_handler", "check_security", "mechanism_for"]
+
+_HANDLERS: Final = frozenset({SocketType.REP, SocketType.ROUTER, SocketType.SERVER})
+
+
+def mechanism_for(options: SocketOptions) -> Callable[[], Mechanism]:
+    """Return what makes the mechanism of a new connection. The options have passed `check_security`."""
+    # Functions and not partials, whose repr would show the secrets.
+    if options.mechanism == SecurityMechanism.CURVE:
+        if options.curve_server:
+            return lambda: CurveServer(options.curve_secretkey)
+        return lambda: CurveClient(options.curve_publickey, options.curve_secretkey, options.curve_serverkey)
+    if options.mechanism == SecurityMechanism.PLAIN:
+        if options.plain_server:
+            return PlainServer
+        return lambda: PlainClient(options.plain_username, options.plain_password)
+    return NullMechanism
+
+
+def check_security(options: SocketOptions) -> None:
+    """Check, at a bind or connect, that the security options make up something that can work.
+
+    Raises:
+        ZMQError: EINVAL if they do not.
+    """
+    if options.mechanism == SecurityMechanism.CURVE:
+        check_available()
+        _check_keys(options)
+    elif options.mechanism == SecurityMechanism.PLAIN:
+        if options.plain_server and options.zap_enforce_domain and not options.zap_domain:
+            raise ZMQError(errno.EINVAL, "a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN")
+
+
+def _check_keys(options: SocketOptions) -> None:
+    role, names = (
+        ("server", ("curve_secretkey",))
+        if options.curve_server
+        else ("client", ("curve_publickey", "curve_secretkey", "curve_serverkey"))
+    )
+    missing = [name.upper() for name in names if not any(getattr(options, name))]
+    if missing:
+        raise ZMQError(errno.EINVAL, f"a CURVE {role} needs a key in {' and in '.join(missing)}")
+    if not options.curve_server and not same(public_key_of(options.curve_secretkey), options.curve_publickey):
+        raise ZMQError(errno.EINVAL, "CURVE_PUBLICKEY and CURVE_SECRETKEY are not the keys of one pair")
+
+
+def check_handler(address: str, socket_type: SocketType) -> None:
+    """Check that what is bound where ZAP handlers are bound can be one.
+
+    Raises:
+        ZMQError: EINVAL if it cannot.
+    """
+    if address == ENDPOINT and socket_type not in _HANDLERS:
+        having = ", ".join(each.name for each in sorted(_HANDLERS))
+        raise ZMQError(errno.EINVAL, f"{ENDPOINT} is for ZAP handlers: {having} sockets, and no {socket_type.name}")

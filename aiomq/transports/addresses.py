@@ -1,0 +1,37 @@
+"""The two ends of a connection as text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiomq.endpoint_numbered import port_text
+
+__all__ = ["address_text", "endpoint_at", "host_text"]
+
+
+_VSOCK_PARTS: Final = 2
+
+
+def address_text(name: object) -> str:
+    """Return an address as text: `host:port` for tcp, `cid:port` for vsock, nothing for an unnamed ipc client."""
+    if not isinstance(name, tuple):
+        return ""
+    if isinstance(name[0], str):
+        host, port = name[0], name[1]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if len(name) == _VSOCK_PARTS:
+        return f"{name[0]}:{name[1]}"
+    return port_text(name[1], name[2])
+
+
+def host_text(name: object) -> str:
+    """Return the host of an address without its port, as `Peer-Address` has it; nothing for an unnamed ipc client."""
+    if isinstance(name, tuple) and (isinstance(name[0], str) or len(name) == _VSOCK_PARTS):
+        return str(name[0])
+    return address_text(name)
+
+
+def endpoint_at(address: str, endpoint: str) -> str:
+    """Return an address as an endpoint of the same transport as another one; nothing for no address."""
+    scheme, separator, _ = endpoint.partition("://")
+    return f"{scheme}{separator}{address}" if address else ""

@@ -1,0 +1,146 @@
+"""What vsock and tipc have in common: streams between addresses that are numbers, which nobody has to look up."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from aiomq.options import SocketOptions
+from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.system_options import set_buffers
+
+__all__ = ["NumberedTransport", "system_socket"]
+
+TargetT = TypeVar("TargetT")
+
+
+class NumberedTransport(ABC, Generic[TargetT]):
+    """Byte streams between numbers."""
+
+    @abstractmethod
+    def make_socket(self) -> socket.socket:
+        """Return a new socket of the system.
+
+        Raises:
+            OSError: EPROTONOSUPPORT if the platform has none of this kind.
+        """
+
+    @abstractmethod
+    def bind_address(self, endpoint: TargetT) -> tuple[int, ...] | None:
+        """Return what the system binds; None for nothing, where it chooses by itself."""
+
+    @abstractmethod
+    def target_address(self, endpoint: TargetT) -> tuple[int, ...]:
+        """Return what the system connects to."""
+
+    @abstractmethod
+    def bound_endpoint(self, sock: socket.socket, endpoint: TargetT) -> str:
+        """Return the endpoint that was really bound, as LAST_ENDPOINT gives it."""
+
+    def check_platform(self) -> None:
+        """Find out whether there are such sockets here.
+
+        Raises:
+            OSError: EPROTONOSUPPORT if the platform has none of this kind.
+        """
+        self.make_socket().close()
+
+    def bind(self, endpoint: TargetT, options: SocketOptions) -> socket.socket:
+        """Return a socket that listens.
+
+        Raises:
+            OSError: it can't be bound, or the platform has no such sockets.
+        """
+        sock = self.make_socket()
+        try:
+            sock.setblocking(False)
+            address = self.bind_address(endpoint)
+            if address is not None:
+                sock.bind(address)
+            sock.listen(max(options.backlog, 1))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def serve(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
+    ) -> asyncio.AbstractServer:
+        """Accept connections from a bound socket."""
+        return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
+
+    async def open(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: TargetT,
+        options: SocketOptions,
+        factory: ConnectionFactory,
+        begun: Callable[[bool], None],
+    ) -> None:
+        """Connect once.
+
+        Raises:
+            OSError: nobody listens there, or the platform has no such sockets.
+        """
+        sock = self.make_socket()
+        try:
+            sock.setblocking(False)
+            set_buffers(sock, options)
+            begun(True)
+            await _connect(loop, sock, self.target_address(endpoint))
+            await loop.create_connection(factory, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+        """Set the options of an accepted connection; everybody is let in."""
+        set_buffers(transport.get_extra_info("socket"), options)
+        return ""
+
+    def release(self, endpoint: str) -> None:
+        """Nothing to remove."""
+
+
+def system_socket(family_name: str, scheme: str) -> socket.socket:
+    """Return a socket of a family that not every platform has.
+
+    Raises:
+        OSError: EPROTONOSUPPORT if this one has it not.
+    """
+    family: Any = getattr(socket, family_name, None)
+    failure: OSError | None = None
+    if family is not None:
+        try:
+            return socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            if error.errno not in {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}:
+                raise
+            failure = error
+    text = f"{scheme} is not supported by this platform: it has no {family_name} sockets"
+    raise OSError(errno.EPROTONOSUPPORT, text) from failure
+
+
+async def _connect(loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[int, ...]) -> None:
+    """Connect without looking anything up: an event loop's own `sock_connect` may take the numbers for names."""
+    try:
+        sock.connect(address)
+    except (BlockingIOError, InterruptedError):
+        await _writable(loop, sock)
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number)) from None
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    ready = loop.create_future()
+    loop.add_writer(sock, ready.set_result, None)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(sock)
