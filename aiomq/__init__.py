@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from aiomq import z85
 from aiomq.constants import *  # noqa: F403  # two hundred names, listed there once
 from aiomq.constants import __all__ as _constants
 from aiomq.context import Context
 from aiomq.counters import Counters, PeerStatus
+from aiomq.crypto import curve_keypair, curve_public
 from aiomq.errors import (
     EFSM,
     EMTHREAD,
@@ -26,6 +28,7 @@ from aiomq.monitor_socket import parse_monitor_message, recv_monitor_message
 from aiomq.mute import OnMute
 from aiomq.option_numbers import *  # noqa: F403  # type checkers do not follow a star through a star
 from aiomq.poller import Poller
+from aiomq.proxy import device, monitored_queue, proxy, proxy_steerable
 from aiomq.runner import run
 from aiomq.socket import Socket
 from aiomq.tracker import MessageTracker
@@ -53,9 +56,16 @@ __all__ = [  # noqa: PLE0604  # the constants are a list of names too
     "ZMQBindError",
     "ZMQError",
     "__version__",
+    "device",
+    "monitored_queue",
+    "curve_keypair",
+    "curve_public",
     "parse_monitor_message",
+    "proxy",
+    "proxy_steerable",
     "recv_monitor_message",
     "run",
     "strerror",
+    "z85",
     *_constants,
 ]

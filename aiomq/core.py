@@ -113,8 +113,9 @@ class SocketCore(ObservedCore):
         self.accepts_memberships = self.pattern.accepts_memberships
         self.conflates = self.pattern.conflates
         self.lifecycle = self.pattern.lifecycle
-        if self.pattern.breach is not None:  # others pay nothing for it
-            self.message_received = checked(self.message_received, self.pattern.breach)  # type: ignore[method-assign]
+        if self.pattern.names_breaches:  # others pay nothing for it
+            received = checked(self.message_received, self.pattern.breach)
+            self.message_received = received  # type: ignore[method-assign,assignment]  # the names of arguments differ
         self.loop: asyncio.AbstractEventLoop
         self.flusher: Flusher
         self.zap: ZapClient

@@ -11,6 +11,7 @@ from aiomq.endpoint import InprocEndpoint, IpcEndpoint, TcpEndpoint, TipcEndpoin
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.security import check_handler, check_security
 from aiomq.socket_types import PLAIN_DATAGRAMS, RAW_STREAMS, check_transport
+from aiomq.transports.byte_marks import ByteMarkedConnection
 from aiomq.transports.connection import Connection
 from aiomq.transports.dialer import Dialer
 from aiomq.transports.inproc_names import InprocDialer, InprocListener, InprocNames
@@ -31,7 +32,9 @@ _vsock = VsockTransport()
 
 
 def _connection_type(core: SocketCore) -> type[Connection]:
-    return RawConnection if core.socket_type in RAW_STREAMS else Connection
+    if core.socket_type in RAW_STREAMS:
+        return RawConnection
+    return ByteMarkedConnection if core.options.rcvhwm_bytes else Connection
 
 
 def _codec(core: SocketCore) -> DatagramCodec:

@@ -40,6 +40,11 @@ def _nothing(*_: object) -> None:
     raise RuntimeError("there is no grant")
 
 
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 class Gate:
     """The waiters of one direction, served in the order they came.
 
@@ -185,20 +190,16 @@ class Gate:
         self.is_awaited = True
         deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
         timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
-        if early:
-            loop.call_soon(self._wake_one, waiter)
+        self._wake_soon(waiter, loop, early)
         try:
             while True:
                 await waiter
                 if self._error is not None:  # closed since the wake-up: what it was for is gone
                     raise self._error
                 early = early and self._is_behind(waiter)
-                result = None if early else attempt()
-                if result is not None:
+                if not early and (result := attempt()) is not None:
                     return result
-                waiter = self._renew(waiter, loop)
-                if early:
-                    loop.call_soon(self._wake_one, waiter)
+                waiter = self._wake_soon(self._renew(waiter, loop), loop, early)
                 if deadline is not None and timer is not None:
                     if loop.time() >= deadline:  # woken for nothing in every turn, the timer would not get at it
                         raise Again(late)
@@ -224,9 +225,10 @@ class Gate:
         return any(other.done() for other in itertools.takewhile(lambda other: other is not waiter, self.waiters))
 
     @staticmethod
-    def _wake_one(waiter: asyncio.Future[None]) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+    def _wake_soon(waiter: asyncio.Future[None], loop: asyncio.AbstractEventLoop, wanted: bool) -> asyncio.Future[None]:
+        if wanted:
+            loop.call_soon(_wake, waiter)
+        return waiter
 
     @staticmethod
     def _expire(waiter: asyncio.Future[None], late: str) -> None:

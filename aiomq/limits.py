@@ -59,7 +59,7 @@ class SocketLimits:
         """The high-water mark of each outbox in bytes, beside SNDHWM, which counts messages; 0 is none.
 
         The message that reaches the mark is still taken; room is back when half of the mark has left. It applies to
-        peers that come later. Setting it raises:
+        binds and connects that come later, over tcp and ipc: inproc counts messages only. Setting it raises:
 
         * ZMQError: EINVAL for a number below 0.
         * TypeError: it is no number.
@@ -76,8 +76,7 @@ class SocketLimits:
         """The high-water mark of each inbox in bytes, beside RCVHWM, which counts messages; 0 is none.
 
         The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It applies
-        to binds and connects that come later, and not to inproc, where the sender's mark is the only one. Setting it
-        raises:
+        to binds and connects that come later, over tcp and ipc; a STREAM has no such mark. Setting it raises:
 
         * ZMQError: EINVAL for a number below 0.
         * TypeError: it is no number.

@@ -49,9 +49,13 @@ def check_security(options: SocketOptions) -> None:
     if options.mechanism == SecurityMechanism.CURVE:
         check_available()
         _check_keys(options)
-    elif options.mechanism == SecurityMechanism.PLAIN:
-        if options.plain_server and options.zap_enforce_domain and not options.zap_domain:
-            raise ZMQError(errno.EINVAL, "a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN")
+    elif _asks_without_a_domain(options):
+        raise ZMQError(errno.EINVAL, "a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN")
+
+
+def _asks_without_a_domain(options: SocketOptions) -> bool:
+    is_server = options.mechanism == SecurityMechanism.PLAIN and options.plain_server
+    return is_server and options.zap_enforce_domain and not options.zap_domain
 
 
 def _check_keys(options: SocketOptions) -> None:

@@ -256,9 +256,7 @@ class Sending(SocketBase):
         if timeout == 0:
             gate.budget -= 1
             raise Again(self._no_room)
-        await gate.wait_for(
-            lambda: try_send(message) or None, core.loop, timeout, self._no_room, early=picks_peer
-        )
+        await gate.wait_for(lambda: try_send(message) or None, core.loop, timeout, self._no_room, early=picks_peer)
         self._charge(message)
 
     def _charge(self, message: Message) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.metrics import METRICS, Metric, value_text
 from benchmarks.ratios import Table
-from benchmarks.results import Cell, Results
+from benchmarks.results import Cell, Results, Settings
 from benchmarks.stats import advantage
 
 __all__ = ["Change", "Verdict", "change_table", "compare_results", "differences_of_setup"]
@@ -111,8 +111,10 @@ def differences_of_setup(before: Results, after: Results) -> list[str]:
         was, now = before.machine.versions.get(name), after.machine.versions.get(name)
         if was != now:
             notes.append(f"{name}: {was or 'absent'} before, {now or 'absent'} after")
-    if before.settings != after.settings:
-        notes.append(f"settings: {before.settings} before, {after.settings} after")
+    for name in Settings.__struct_fields__:
+        was, now = getattr(before.settings, name), getattr(after.settings, name)
+        if was != now:
+            notes.append(f"{name}: {was} before, {now} after")
     notes.extend(
         f"the machine was busy {when} (load {run.machine.load_before})"
         for when, run in (("before", before), ("after", after))

@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="print the ids of the cases and end")
     parser.add_argument("--rounds", type=_positive(int), metavar="N", help="samples of each measurement")
     parser.add_argument("--duration", type=_positive(float), metavar="SECONDS", help="of one measurement")
+    parser.add_argument("--pin", action="store_true", help="keep the two processes of `latency` on a core each")
     parser.add_argument("--baseline", metavar="NAME", help="whom the ratios are about, else the first")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write JSON, and Markdown and plots beside it"
@@ -80,4 +81,5 @@ def settings_of(options: argparse.Namespace) -> Settings:
         max_round_trips=base.max_round_trips,
         timeout_seconds=base.timeout_seconds + 2 * duration,
         hwm=base.hwm,
+        pins=options.pin,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import subprocess
 import sys
@@ -61,6 +62,11 @@ class _Worker:
             for line in lines:
                 self._lines.put((self._role, line))
         self._lines.put((self._role, b""))
+
+    def pin(self, index: int) -> None:
+        """Keep the process on one core, with all threads that it will have. Done before it has begun."""
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(self._process.pid, {cores[index % len(cores)]})
 
     def epitaph(self) -> str:
         """Wait for its end and return how it ended, with the last that it wrote to its standard error."""
@@ -126,7 +132,9 @@ class _Measurement:
             timeout_seconds=settings.timeout_seconds,
             onward=onward,
         )
-        self._workers[role] = _Worker(_command(self._peer, spec), role, self._lines)
+        worker = self._workers[role] = _Worker(_command(self._peer, spec), role, self._lines)
+        if settings.pins and self._case.scenario == "latency" and role != "inproc":
+            worker.pin(len(self._workers) - 1)
 
     def _bound_endpoint(self, role: Role) -> str:
         report = self._next_report()[1]

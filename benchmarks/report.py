@@ -30,6 +30,8 @@ def notes_on_run(results: Results) -> Iterator[str]:
         f"{settings.rounds} rounds of {settings.duration_seconds:g} s each, {settings.warmup_seconds:g} s of warm-up, "
         f"HWM {settings.hwm} at both ends, load {machine.load_before} before and {results.load_after} after."
     )
+    if settings.pins:
+        yield "The two processes of a round trip (latency) had a core each."
     if machine.is_busy:
         yield "The machine was busy with something else before the run: these numbers are good for trying out only."
     yield from (_peer_text(note) for note in results.peers)

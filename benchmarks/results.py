@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_round_trips: int
     timeout_seconds: float
     hwm: int
+    pins: bool = False
+    """Whether the two processes of a round trip were kept on a core each."""
 
 
 class PeerNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

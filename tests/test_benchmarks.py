@@ -350,3 +350,13 @@ def test_drivers_play_all_roles_of_every_case_they_know(driver: object) -> None:
         wanted -= {("threads", "inproc"), ("threads-latency", "inproc")}  # with a loop in each thread
     assert roles.keys() == wanted
     assert MEASURING_ROLE.keys() == {case.scenario for case in FULL}
+
+
+def test_quick_list_is_of_the_quick_cases_unless_another_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, ids in (
+        ([], [case.id for case in QUICK]),
+        (["--only", "connections"], ["connections/tcp/1000"]),
+        (["--only", "memory"], ["memory/tcp/200"]),
+    ):
+        assert main(["--quick", "--list", *arguments]) == 0
+        assert capsys.readouterr().out.split() == ids

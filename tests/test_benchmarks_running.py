@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,7 +157,7 @@ METRIC = {
 }
 
 
-@pytest.mark.parametrize("name", ["aiomq", "pyzmq", "zmq.asyncio"])
+@pytest.mark.parametrize("name", ["aiomq", "pyzmq"])
 @pytest.mark.parametrize("case", SCENARIOS, ids=lambda case: case.id)
 def test_scenario_yields_its_metric(case: Case, name: str) -> None:
     pytest.importorskip("zmq")
@@ -164,6 +165,13 @@ def test_scenario_yields_its_metric(case: Case, name: str) -> None:
     assert measured is not None
     assert measured.keys() <= METRICS.keys()
     assert measured[METRIC.get(case.scenario, RATE)] >= 0
+
+
+def test_library_with_coroutines_of_its_own_runs_a_loop_in_each_thread() -> None:
+    pytest.importorskip("zmq")
+    measured = measure(PEERS["zmq.asyncio"], Case("threads", "inproc"), TINY).metrics
+    assert measured is not None
+    assert measured[RATE] > 0
 
 
 @pytest.mark.parametrize("case", [Case("proxy", "tcp"), Case("proxy", "ipc")], ids=lambda case: case.id)
@@ -186,6 +194,18 @@ def test_scenario_of_aiomq_alone_yields_its_metric(case: Case) -> None:
     assert measured[METRIC.get(case.scenario, RATE)] >= 0
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system pins no processes")
+def test_pinned_workers_have_a_core_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {2, 5, 7})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: pinned.append(set(cores)))
+    settings = msgspec.structs.replace(TINY, pins=True)
+    assert measure(PEERS["raw-socket"], Case("latency", "tcp"), settings).metrics is not None
+    assert pinned == [{2}, {5}]
+    assert measure(PEERS["raw-socket"], Case("throughput", "tcp"), settings).metrics is not None
+    assert pinned == [{2}, {5}]
+
+
 @pytest.mark.parametrize("name", ["aiomq", "aiomq+asyncio", "pyzmq"])
 def test_crowd_gets_every_broadcast(name: str) -> None:
     pytest.importorskip("zmq")
@@ -194,6 +214,31 @@ def test_crowd_gets_every_broadcast(name: str) -> None:
     assert measured["delivered_percent"] == 100.0
     assert measured["broadcast_ms"] > 0
     assert ("blocked_ms" in measured) == (name != "pyzmq")
+
+
+CLOSING_PUBLISHER = """
+import json, socket, threading
+listener = socket.create_server(("127.0.0.1", 0))
+print(json.dumps({"endpoint": "tcp://127.0.0.1:%d" % listener.getsockname()[1]}), flush=True)
+stream = listener.accept()[0]
+stream.sendall(ANSWER)
+stream.shutdown(socket.SHUT_WR)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ("b''", "the publisher closed a connection"),
+        ("bytes(64) + b'x' * 200", "the publisher should send READY after its greeting"),
+        ("bytes(64) + bytes((4, 1)) + b'R' + b'x' * 200", "messages of one short frame"),
+    ],
+)
+def test_crowd_says_what_is_wrong_with_a_publisher(answer: str, complaint: str) -> None:
+    peer = ScriptPeer(CLOSING_PUBLISHER.replace("ANSWER", answer))
+    with pytest.raises(MeasurementError, match=complaint):
+        measure(peer, Case("connections", "tcp", fan=5), TINY)
 
 
 def test_measurement_that_a_library_has_nothing_for_is_told() -> None:

@@ -27,7 +27,7 @@ LAYERS: Final = (
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
-    frozenset({"flusher", "frame", "gate", "peer", "readiness", "tracker"}),
+    frozenset({"byte_marks", "flusher", "frame", "gate", "peer", "readiness", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands

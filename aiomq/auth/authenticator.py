@@ -105,7 +105,7 @@ class Authenticator:
         """Begin to decide. Needs a running loop.
 
         Raises:
-            ZMQBindError: the context has a ZAP handler already.
+            ZMQError: EADDRINUSE if the context has a ZAP handler already.
             RuntimeError: this one was started before, or there is no running loop.
         """
         if self.zap_socket is not None:

@@ -37,9 +37,7 @@ _KEY_SIZE: Final = 32
 _OWNER_ONLY: Final = 0o600
 
 
-def create_certificates(
-    key_dir: PathLike, name: str, metadata: Mapping[str, str] | None = None
-) -> tuple[str, str]:
+def create_certificates(key_dir: PathLike, name: str, metadata: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Make a pair of keys and write it to `name.key` and `name.key_secret`; files of these names are replaced.
 
     Only the owner may read the secret file.

@@ -118,15 +118,17 @@ class Pattern:
     lifecycle: ClassVar[frozenset[SocketOption]] = frozenset()
     """Which of HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG and ROUTER_NOTIFY have an effect on the type."""
 
-    breach: ClassVar[Callable[[Item], str] | None] = None
-    """Returns how an item that came over a wire breaks the rules of the type, so that the connection has to end; the
-    empty text for one that does not. None where nothing does (all but REQ)."""
+    names_breaches: ClassVar[bool] = False
+    """Whether what comes over a wire has to be asked about, with `breach`, before it is received."""
 
     last_routing_id: int = 0
     """Of the message that `try_recv` gave last: whom to answer (SERVER and PEER); 0 for types without."""
 
     last_group: bytes = b""
     """Of the message that `try_recv` gave last: the group that it was sent to (DISH); empty for types without."""
+
+    picks_peer: ClassVar[bool] = False
+    """Whether it is the message that says whom it goes to: one that has to wait then says nothing of the next."""
 
     mutes: ClassVar[tuple[OnMute, ...]] = ()
     """What `on_mute` may be for this type, its default first; none where there is nothing to choose."""
@@ -278,6 +280,10 @@ class Pattern:
         return None
 
     # -- called as things happen to peers ----------------------------------------------------------------------------
+
+    def breach(self, item: Item) -> str:
+        """Return how an item breaks the rules of the type, so that the connection it came over ends; "" for not."""
+        return ""
 
     def attach(self, peer: Peer) -> None:
         """A peer exists now: messages may be put to it if it is `writable`."""

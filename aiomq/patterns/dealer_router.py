@@ -114,6 +114,7 @@ class RouterPattern(Pattern):
     name = "ROUTER"
     lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.DISCONNECT_MSG, SocketOption.ROUTER_NOTIFY})
     mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
+    picks_peer = True
     wants_routing_id = True
     __slots__ = ("_fair_queue", "_identified", "_table", "can_recv")
 

@@ -8,12 +8,49 @@ frame. The index stores no subscriber and no count: whoever owns it keeps those 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-__all__ = ["LENGTHS_MAX", "PrefixIndex", "PrefixTree"]
+__all__ = ["LENGTHS_MAX", "PrefixIndex", "PrefixTree", "RecentTopics"]
 
 LENGTHS_MAX: Final = 12
 """Up to this many different topic lengths are found by slicing: beyond, descending a tree is the cheaper way."""
+
+
+RECENT_FROM: Final = 8192
+"""From so many topics on a look-up leaves the caches of a processor, and those found last are worth a dict of their own."""
+
+RECENT_MAX: Final = 32768
+"""So many topics are remembered; with one more all are forgotten, and the next ones found begin anew."""
+
+Found = TypeVar("Found")
+
+
+class RecentTopics(Generic[Found]):
+    """The topics of a large dict that were found last, in a small one: what is published is rarely all there is.
+
+    Attributes:
+        found: to be looked into before the large dict; None while that one is not large.
+    """
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: dict[bytes, Found] | None = None
+
+    def remember(self, topic: bytes, found: Found) -> None:
+        """Keep what the large dict has for a topic."""
+        recent = self.found
+        if recent is not None:
+            if len(recent) >= RECENT_MAX:
+                recent.clear()
+            recent[topic] = found
+
+    def changed(self, topic: bytes, count: int) -> None:
+        """The large dict has something else for this topic, or nothing; it holds so many topics now."""
+        if self.found is not None:
+            self.found.pop(topic, None)
+        elif count >= RECENT_FROM:
+            self.found = {}
 
 
 class _Node:

@@ -32,6 +32,7 @@ class _Publisher(Pattern):
 
     accepts_subscriptions = True
     mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
+    picks_peer = True
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)

@@ -29,16 +29,6 @@ _REQUEST_ID_SIZE: Final = 4
 _REQUEST_ID_MASK: Final = 0xFFFFFFFF
 
 
-def _breach(item: Item) -> str:
-    """Return what makes an item no reply, as libzmq's sessions of a REQ see it; the empty text for a reply."""
-    if type(item) is tuple:
-        if not item[0]:
-            return ""
-        if len(item[0]) == _REQUEST_ID_SIZE and len(item) > 2 and not item[1]:
-            return ""
-    return "the peer sent a REQ socket something that is no reply: no empty frame stands before its body"
-
-
 class ReqPattern(Pattern):
     """Sends requests to its peers in turn, and takes each reply only from the peer that got the request.
 
@@ -48,7 +38,7 @@ class ReqPattern(Pattern):
     """
 
     name = "REQ"
-    breach = staticmethod(_breach)
+    names_breaches = True
     __slots__ = ("_balancer", "_envelope", "_fair_queue", "_reply", "_reply_peer", "_request_id")
 
     def __init__(self, options: SocketOptions) -> None:
@@ -106,6 +96,14 @@ class ReqPattern(Pattern):
     def can_recv(self) -> bool:
         """Whether the reply is here."""
         return self._envelope is not None and self._find_reply(self._envelope)
+
+    def breach(self, item: Item) -> str:
+        """Return what makes an item no reply to any request, as the sessions of libzmq's REQ see it."""
+        if type(item) is tuple:
+            first = item[0]
+            if not first or (len(first) == _REQUEST_ID_SIZE and len(item) > 2 and not item[1]):
+                return ""
+        return "the peer sent a REQ socket something that is no reply: no empty frame stands before its body"
 
     def attach(self, peer: Peer) -> None:
         """Give a new peer its share of the requests."""

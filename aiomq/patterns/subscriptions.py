@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from aiomq.message import Item, Message, Subscription
 from aiomq.patterns.base import Peer
-from aiomq.patterns.prefixes import PrefixIndex
+from aiomq.patterns.prefixes import PrefixIndex, RecentTopics
 
 __all__ = [
     "SUBSCRIPTIONS_PER_PEER_MAX",
@@ -79,13 +79,14 @@ class _Subscriber:
 class SubscriptionTable:
     """Who subscribed to what: the publisher's side."""
 
-    __slots__ = ("_everyone", "_holders", "_index", "_subscribers")
+    __slots__ = ("_everyone", "_holders", "_index", "_recent", "_subscribers")
 
     def __init__(self) -> None:
         self._holders: dict[bytes, _Holders] = {}
         self._subscribers: dict[Peer, _Subscriber] = {}
         self._index = PrefixIndex()
         self._everyone: tuple[Peer, ...] | None = ()
+        self._recent: RecentTopics[_Holders] = RecentTopics()
 
     def __len__(self) -> int:
         """Count the distinct topics."""
@@ -121,6 +122,7 @@ class SubscriptionTable:
         if not topic:
             self._everyone = None
         holders = self._holders.get(topic)
+        self._recent.changed(topic, len(self._holders))
         if holders is None:
             self._holders[topic] = subscriber.alone
             if topic:
@@ -143,6 +145,7 @@ class SubscriptionTable:
         if not topic:
             self._everyone = None
         holders = self._holders[topic]
+        self._recent.changed(topic, len(self._holders))
         if type(holders) is dict:
             del holders[peer]
             if holders:
@@ -168,11 +171,16 @@ class SubscriptionTable:
         index = self._index
         if index.tree is not None:
             return self._match_all(frame)
-        get, size = self._holders.get, len(frame)
+        get, recent, size = self._holders.get, self._recent.found, len(frame)
         for length in index.lengths:
             if length > size:
                 break
-            holders = get(frame[:length])
+            topic = frame[:length]
+            holders = None if recent is None else recent.get(topic)
+            if holders is None:
+                holders = get(topic)
+                if holders is not None and recent is not None:
+                    self._recent.remember(topic, holders)
             if holders is not None:
                 if found:
                     return self._match_all(frame)
@@ -198,12 +206,13 @@ class SubscriptionTable:
 class SubscribedTopics:
     """What a subscriber asked for, and how often: the subscriber's side."""
 
-    __slots__ = ("_counts", "_few", "_index", "everything")
+    __slots__ = ("_counts", "_few", "_index", "_recent", "everything")
 
     def __init__(self) -> None:
         self._counts: dict[bytes, int] = {}
         self._index = PrefixIndex()
         self._few: tuple[bytes, ...] | None = ()
+        self._recent: RecentTopics[bool] = RecentTopics()
         self.everything = False
         """Whether the empty topic, which matches every message, is among them."""
 
@@ -221,7 +230,7 @@ class SubscribedTopics:
         if not count:
             if topic:
                 self._index.add(topic)
-            self._changed()
+            self._changed(topic)
 
     def remove(self, topic: bytes) -> bool:
         """Count one request less; return whether that was the last one (of an unknown topic it is not)."""
@@ -233,10 +242,11 @@ class SubscribedTopics:
         del self._counts[topic]
         if topic:
             self._index.remove(topic)
-        self._changed()
+        self._changed(topic)
         return True
 
-    def _changed(self) -> None:
+    def _changed(self, topic: bytes) -> None:
+        self._recent.changed(topic, len(self._counts))
         self.everything = b"" in self._counts
         self._few = tuple(self._counts) if len(self._counts) <= _FEW else None
 
@@ -246,11 +256,15 @@ class SubscribedTopics:
             return frame.startswith(self._few)
         if self.everything:
             return True
-        size, counts, index = len(frame), self._counts, self._index
+        size, counts, index, recent = len(frame), self._counts, self._index, self._recent.found
         for length in index.lengths:
             if length > size:
                 break
-            if frame[:length] in counts:
+            topic = frame[:length]
+            if recent is not None and topic in recent:
+                return True
+            if topic in counts:
+                self._recent.remember(topic, True)
                 return True
         return index.tree is not None and bool(index.tree.prefixes_of(frame))
 

@@ -22,13 +22,12 @@ from aiomq.transports.heartbeat import Heartbeat
 from aiomq.transports.peer_properties import peer_address
 from aiomq.transports.scratch import scratch_for
 from aiomq.transports.zap_client import ZapQuestion
-from aiomq.zmtp.cipher_frames import CipherDecoder, CipherEncoder
+from aiomq.zmtp.codecs import Decoder, Encoder, codec_for
 from aiomq.zmtp.commands import Ping, encode_ping, encode_pong
 from aiomq.zmtp.errors import ZmtpError
-from aiomq.zmtp.frames import FrameDecoder, FrameEncoder
-from aiomq.zmtp.legacy_frames import LegacyFrameDecoder, LegacyFrameEncoder
+from aiomq.zmtp.frames import FrameEncoder
 from aiomq.zmtp.mechanisms.base import ZapReply
-from aiomq.zmtp.session import Framing, Session
+from aiomq.zmtp.session import Session
 
 __all__ = ["Connection"]
 
@@ -89,8 +88,8 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport
         self._options = options
         self._session = Session(host.session_config())
-        self._decoder: FrameDecoder | LegacyFrameDecoder | None = None
-        self._encoder: FrameEncoder | LegacyFrameEncoder
+        self._decoder: Decoder | None = None
+        self._encoder: Encoder
         self._error: Exception | None = None
         self._closing = False
         self._ended_here = False
@@ -209,7 +208,9 @@ class Connection(asyncio.BufferedProtocol):
             self._become_ready()
         elif self._question is None and session.zap_request is not None:
             address = peer_address(self.transport)
-            self._question = self.host.zap.ask(self.loop, session.zap_request, address, self._options, self._zap_answered)
+            self._question = self.host.zap.ask(
+                self.loop, session.zap_request, address, self._options, self._zap_answered
+            )
 
     def _zap_answered(self, verdict: ZapReply | ZmtpError) -> None:
         """The ZAP handler has decided, or there is none to do so."""
@@ -240,16 +241,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._handshake_timer is not None:
             self._handshake_timer.cancel()
             self._handshake_timer = None
-        limit = self._options.maxmsgsize
-        if session.framing is Framing.V1:
-            self._decoder = LegacyFrameDecoder(limit)
-            self._encoder = LegacyFrameEncoder()
-        elif session.cipher is not None:
-            self._decoder = CipherDecoder(limit, session.cipher)
-            self._encoder = CipherEncoder(subscription_commands=session.subscription_commands, cipher=session.cipher)
-        else:
-            self._decoder = FrameDecoder(limit)
-            self._encoder = FrameEncoder(subscription_commands=session.subscription_commands)
+        self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
@@ -305,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
         self._pump_on(peer, decoder, hwm)
 
-    def _pump_on(self, peer: StreamPeer, decoder: FrameDecoder | LegacyFrameDecoder, hwm: int) -> None:
+    def _pump_on(self, peer: StreamPeer, decoder: Decoder, hwm: int) -> None:
         """Decode while there is room, and pause or resume reading."""
         inbox = peer.inbox
         self._pumping = True
@@ -319,8 +311,13 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._pumping = False
         decoder.detach_chunk()
-        if not decoder.starved or len(inbox) >= hwm:
-            peer.low_water = hwm - low_water_mark(hwm)
+        is_full = not decoder.starved or len(inbox) >= hwm
+        self._read_on(peer, is_full=is_full, low_water=hwm - low_water_mark(hwm))
+
+    def _read_on(self, peer: StreamPeer, *, is_full: bool, low_water: int) -> None:
+        """Pause reading until a full inbox is down to its low-water mark; go on where there is room."""
+        if is_full:
+            peer.low_water = low_water
             if not self._paused:
                 self._paused = True
                 self.transport.pause_reading()

@@ -12,6 +12,7 @@ import random
 from copy import copy
 from typing import Generic
 
+from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event, ReconnectStop
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
@@ -98,7 +99,7 @@ class Dialer(Generic[TargetT_contra]):
 
     def _make_peer(self) -> StreamPeer:
         owner = self._owner
-        peer = StreamPeer(owner, owner.flusher, self.endpoint, conflate=self._options.conflate)
+        peer = stream_peer(owner, owner.flusher, self.endpoint, self._options)
         peer.routing_id = self._routing_id
         owner.peer_attached(peer)
         if self._routing_id:
@@ -150,11 +151,15 @@ class Dialer(Generic[TargetT_contra]):
                 self._awaited = None
                 failure = error
                 self._tell_closed(error, is_last=options.reconnect_ivl <= 0)
-                if self._stops_after(error) or self._peer_closed():
+                if self._stops_after(error) or self._has_no_use():
                     owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
                     return
             else:
                 return
+
+    def _has_no_use(self) -> bool:
+        """Tell whether nothing would come of a connection: a peer that left, unless it lingers with messages."""
+        return not self._pending() if self._closed else self._peer_closed()
 
     def _stops_after(self, error: OSError) -> bool:
         """Tell whether to try no more after an attempt that failed."""

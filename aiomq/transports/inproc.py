@@ -376,9 +376,9 @@ class InprocPeer:
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the socket's pattern."""
         if not self.left:
+            self._arrived = self.received
             self.left = True
             self.writable = False
-            self._arrived = self.received
             linked = self._near is not None or self._far is not None
             if drop:
                 self.inbox.clear()
@@ -429,7 +429,7 @@ class InprocPeer:
         other = self._near or self._far
         own = self.marks.sndhwm
         self._set_hwm(own if other is None else _summed(own, other.marks.rcvhwm))
-        if not self.writable and not self.left and self._has_room():
+        if not self.writable and not self.left and (not self._hwm or self._has_room()):
             self.become_writable()
 
     @property

@@ -18,6 +18,7 @@ from aiomq.options import SocketOptions
 from aiomq.transports.adopted import adopt
 from aiomq.transports.base import ConnectionFactory
 from aiomq.transports.credentials import admits, peer_credentials
+from aiomq.transports.handover import hand_over
 from aiomq.transports.system_options import set_buffers
 
 __all__ = ["IpcTransport"]
@@ -88,7 +89,7 @@ class IpcTransport:
         begun(False)  # a path is connected or refused at once
         try:
             await loop.sock_connect(sock, _address(endpoint))
-            await loop.create_unix_connection(factory, sock=sock)
+            await hand_over(loop, sock, factory)
         except BaseException:
             sock.close()
             raise

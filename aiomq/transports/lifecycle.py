@@ -1,8 +1,8 @@
 """Messages that a socket sends or gets for what happens to a connection, and for nothing that a user sent.
 
-They are the options HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG and ROUTER_NOTIFY, as they were at the bind or connect. What is
-told of a connection stands in the inbox of its peer, between the messages that came before and those that come after, and
-the high-water mark does not hold it back.
+They are the options HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG and ROUTER_NOTIFY, as they were at the bind or connect. What
+is told of a connection stands in the inbox of its peer, between the messages that came before and those that come
+after, and the high-water mark does not hold it back.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import socket
 from copy import copy
 from typing import Final, Generic
 
+from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
 from aiomq.transports.addresses import endpoint_at
@@ -118,9 +119,7 @@ class Listener(Generic[TargetT_contra]):
         """The handshake is over: the connection becomes a peer."""
         self._handshakes -= 1
         owner = self._owner
-        peer = connection.peer = StreamPeer(
-            owner, owner.flusher, self.endpoint, conflate=self._options.conflate
-        )
+        peer = connection.peer = stream_peer(owner, owner.flusher, self.endpoint, self._options)
         peer.address = connection.address
         peer.properties = peer_properties(info.metadata, connection.transport)
         peer.routing_id = info.routing_id

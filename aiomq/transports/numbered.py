@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from aiomq.options import SocketOptions
 from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.handover import hand_over
 from aiomq.transports.system_options import set_buffers
 
 __all__ = ["NumberedTransport", "system_socket"]
@@ -93,7 +94,7 @@ class NumberedTransport(ABC, Generic[TargetT]):
             set_buffers(sock, options)
             begun(True)
             await _connect(loop, sock, self.target_address(endpoint))
-            await loop.create_connection(factory, sock=sock)
+            await hand_over(loop, sock, factory)
         except BaseException:
             sock.close()
             raise

@@ -15,8 +15,8 @@ __all__ = ["peer_address", "peer_properties"]
 def peer_properties(announced: Mapping[str, bytes], transport: BaseTransport) -> Mapping[str, bytes]:
     """Return what is known of a peer, by the names under which libzmq's `zmq_msg_gets` gives it.
 
-    Those are `Socket-Type`, `Routing-Id` (also as `Identity`), `Peer-Address`, `User-Id`, and the `X-` ones of the peer's
-    METADATA option. What this side sees by itself goes before what the peer says of itself.
+    Those are `Socket-Type`, `Routing-Id` (also as `Identity`), `Peer-Address`, `User-Id`, and the `X-` ones of the
+    peer's METADATA option. What this side sees by itself goes before what the peer says of itself.
     """
     properties = dict(announced)
     if "Identity" in properties:

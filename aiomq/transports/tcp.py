@@ -16,6 +16,7 @@ from aiomq.option_values import IPNetwork, proxy_address
 from aiomq.options import SocketOptions
 from aiomq.transports.adopted import adopt
 from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.handover import hand_over
 from aiomq.transports.interfaces import interface_address
 from aiomq.transports.socks import request_target
 from aiomq.transports.system_options import set_accepted_options, set_tcp_options
@@ -112,7 +113,7 @@ class TcpTransport:
                 raise OSError(errno.ECONNREFUSED, f"nobody listens at {endpoint}")
             if options.socks_proxy:
                 await _ask_proxy(loop, sock, endpoint, options)
-            await loop.create_connection(factory, sock=sock)
+            await hand_over(loop, sock, factory)
         except BaseException:
             sock.close()
             raise
@@ -135,10 +136,13 @@ async def _ask_proxy(
 ) -> None:
     """Have the proxy connect; it may take as long as CONNECT_TIMEOUT says, and no handshake takes HANDSHAKE_IVL."""
     login = (options.socks_username, options.socks_password)
+    limit = asyncio.timeout(options.handshake_ivl / 1000 or None)
     try:
-        async with asyncio.timeout(options.handshake_ivl / 1000 or None):
+        async with limit:
             await request_target(loop, sock, endpoint.host, endpoint.port, *login)
     except TimeoutError as error:
+        if not limit.expired():  # the proxy said that it waited in vain
+            raise
         raise OSError(errno.ETIMEDOUT, f"no answer of the proxy within {options.handshake_ivl} ms") from error
 
 

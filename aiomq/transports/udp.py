@@ -69,9 +69,9 @@ class PlainCodec:
 class _Port(asyncio.DatagramProtocol):
     """One system socket: what links a peer to the network."""
 
-    def __init__(self, owner: _UdpPort, family: socket.AddressFamily, target: Address | None) -> None:
+    def __init__(self, owner: _UdpPort, sock: socket.socket, target: Address | None) -> None:
         self._owner = owner
-        self._family = family
+        self._sock = sock
         self._target = target
         self._paused = False
         self._finishing = False
@@ -135,13 +135,22 @@ class _Port(asyncio.DatagramProtocol):
         target = self._target if address is None else self._reachable(address)
         if target is None:
             self._owner.missed()
-        else:
+        elif datagram:
             self.transport.sendto(datagram, target)
+        else:
+            self._send_empty(target)
+
+    def _send_empty(self, target: Address) -> None:
+        """Send a datagram without a single byte, which asyncio's transports leave out before Python 3.13."""
+        try:
+            self._sock.sendto(b"", target)
+        except OSError as error:
+            self.error_received(error)
 
     def _reachable(self, address: tuple[str, int]) -> Address | None:
         """Return an address in the family of the socket; None for one of IPv6 where there is only IPv4."""
         host, port = address
-        if self._family == socket.AF_INET6:
+        if self._sock.family == socket.AF_INET6:
             return (host if ":" in host else f"{_IPV4_IN_IPV6}{host}", port, 0, 0)
         return None if ":" in host else address
 
@@ -190,7 +199,11 @@ class _UdpPort(ABC):
         self._port: _Port | None = None
         self._opening: asyncio.Task[None] | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
+        self._using = False
+        """The system socket is being given to the loop, which must not be interrupted."""
         self._closed = False
+        self._dropping = False
+        """Closed, and what is queued is not to leave."""
         self._ended = False
 
     def start(self) -> None:
@@ -216,10 +229,12 @@ class _UdpPort(ABC):
         """Make the system socket and `_use` it."""
 
     async def _use(self, sock: socket.socket, target: Address | None) -> None:
-        port = _Port(self, sock.family, target)
+        port = _Port(self, sock, target)
+        self._using = True
         try:
             await self.owner.loop.create_datagram_endpoint(lambda: port, sock=sock)
         except BaseException:
+            self._using = False
             sock.close()
             raise
         self._port = port
@@ -243,6 +258,9 @@ class _UdpPort(ABC):
             self._begin(self._port)
 
     def _begin(self, port: _Port) -> None:
+        if self._dropping:
+            port.finish(0)
+            return
         self.peer.attach_link(port)
         if self._closed:
             port.finish(None)
@@ -284,10 +302,18 @@ class _UdpPort(ABC):
         elif self._opening is None:
             self._end()
         elif linger == 0 or not self.peer.outbox:
-            self._opening.cancel()
+            self._give_up()
         elif linger is not None:
             self._cancel_kill_timer()
-            self._kill_timer = self.owner.loop.call_later(linger, self._opening.cancel)
+            self._kill_timer = self.owner.loop.call_later(linger, self._give_up)
+
+    def _give_up(self) -> None:
+        """What is queued has had its time."""
+        self._dropping = True
+        if self._port is not None:
+            self._port.finish(0)
+        elif self._opening is not None and not self._using:
+            self._opening.cancel()
 
     def _cancel_kill_timer(self) -> None:
         if self._kill_timer is not None:
@@ -329,10 +355,9 @@ class UdpListener(_UdpPort):
         assert sock is not None
         await self._use(sock, None)
 
-    def close(self, linger: float | None) -> None:
-        """End as every port does; also one that was never started."""
+    def _end(self) -> None:
         self._drop_socket()
-        super().close(linger)
+        super()._end()
 
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""

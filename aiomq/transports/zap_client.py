@@ -127,5 +127,34 @@ class ZapQuestion(InprocOwner):
         what = "the ZAP handler was closed before it answered"
         self.settle(ZmtpError(what, errno=errno.EFAULT, fatal=False))
 
+    # -- of no concern to a single question --------------------------------------------------------------------------
+
+    def peer_attached(self, peer: InprocPeer) -> None:
+        """Nothing: there is no pattern to take part in."""
+
+    def peer_identified(self, peer: InprocPeer) -> None:
+        """Nothing: a handler needs no name."""
+
+    def peer_writable(self, peer: InprocPeer) -> None:
+        """Nothing: the link has no mark."""
+
+    def peer_full(self) -> None:
+        """Nothing: the link has no mark."""
+
+    def inbox_full(self) -> None:
+        """Nothing: the link has no mark."""
+
+    def revoke_grants(self) -> None:
+        """Nothing: none are given."""
+
+    def endpoint_closed(self, endpoint: object) -> None:
+        """Nothing: the link came from no connect."""
+
+    def link_made(self) -> None:
+        """Nothing: links of questions are not counted."""
+
+    def link_lost(self) -> None:
+        """Nothing: links of questions are not counted."""
+
     def __repr__(self) -> str:
         return f"<ZapQuestion {'open' if self._verdict is None else 'settled'}>"

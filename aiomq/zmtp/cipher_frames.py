@@ -1,4 +1,4 @@
-"""The frame codec of traffic that a mechanism encrypts: each frame by itself, in a frame without flags (RFC 26, MESSAGE).
+"""The frame codec of encrypted traffic: each frame is wrapped by itself, in a frame without flags (RFC 26, MESSAGE).
 
 The same interface as in `frames`, whose quick ways for whole batches have no use here.
 """

@@ -54,7 +54,7 @@ def test_fair_queue_try_recv(benchmark: Benchmark, peers: int) -> None:
 
 @pytest.mark.parametrize("peers", [1, 10, 100])
 def test_distributor_send(benchmark: Benchmark, peers: int) -> None:
-    distributor, ready = Distributor(), ready_peers(peers)
+    distributor, ready = Distributor(lambda count: None), ready_peers(peers)
     for peer in ready:
         distributor.attach(peer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["BlockingPeer", "LoopPeer"]
 
 _OWN: frozenset[Scenario] = frozenset({"batch", "matching", "allocation"})
 """What is measured of aiomq alone."""
+
+_NOTHING: Mapping[Scenario, str] = {}
 
 
 def _attribute(module: str, name: str) -> Any:
@@ -45,9 +48,13 @@ def _version(package: str, module: str) -> str | None:
 class BlockingPeer(PythonPeer):
     """A library that blocks the thread."""
 
-    def __init__(self, name: str, *, package: str, module: str) -> None:
+    def __init__(self, name: str, *, package: str, module: str, broken: Mapping[Scenario, str] = _NOTHING) -> None:
         super().__init__(name, "blocking")
-        self._package, self._module = package, module
+        self._package, self._module, self._broken = package, module, broken
+
+    def lacks(self, case: Case) -> str | None:
+        """Return what is known not to work."""
+        return self._broken.get(case.scenario)
 
     def prepare(self, directory: Path) -> str | None:
         """Return the version of the library.
@@ -77,13 +84,16 @@ class LoopPeer(PythonPeer):
         run: RunMain,
         loop: str,
         is_ours: bool = False,
+        broken: Mapping[Scenario, str] = _NOTHING,
     ) -> None:
         super().__init__(name, loop, scenarios=MESSAGING | _OWN if is_ours else MESSAGING)
         self._package, self._constants, self._module = package, constants, module
-        self._run, self._loop = run, loop
+        self._run, self._loop, self._broken = run, loop, broken
 
     def lacks(self, case: Case) -> str | None:
-        """Return that there is no proxy, where that is so: one that blocks is no part of an event loop."""
+        """Return what is known not to work, or that there is no proxy: one that blocks is no part of an event loop."""
+        if case.scenario in self._broken:
+            return self._broken[case.scenario]
         if case.scenario == "proxy" and not hasattr(importlib.import_module(self._module), "proxy"):
             return f"{self._module} has no proxy"
         if case.scenario == "proxy" and not inspect.iscoroutinefunction(_attribute(self._module, "proxy")):

@@ -158,9 +158,9 @@ async def test_conflation_over_inproc_holds_whichever_end_asks_for_it(
     push = context.socket(aiomq.PUSH, linger=0, conflate=int(conflating != "receiver"))
     pull = context.socket(aiomq.PULL, conflate=int(conflating != "sender"))
     with push, pull:
-        steps = [lambda: pull.bind(name), lambda: push.connect(name)]
+        steps = [pull.bind, push.connect]
         for step in steps if bind_first else reversed(steps):
-            step()
+            step(name)
         for number in NUMBERS:
             push.send_nowait(number)
         assert await pull.recv() == NUMBERS[-1]
@@ -169,7 +169,9 @@ async def test_conflation_over_inproc_holds_whichever_end_asks_for_it(
 
 
 @pytest.mark.parametrize("name", ["PAIR", "REQ", "REP", "ROUTER", "XPUB", "XSUB"])
-async def test_parity_11_further_conflate_is_without_effect_on_other_types(make: Make, script: Script, name: str) -> None:
+async def test_parity_11_further_conflate_is_without_effect_on_other_types(
+    make: Make, script: Script, name: str
+) -> None:
     peer, other = {
         "PAIR": ("PAIR", b""), "REQ": ("REP", b""), "REP": ("REQ", b""), "ROUTER": ("DEALER", b""),
         "XPUB": ("XSUB", b"\x01"), "XSUB": ("PUB", b""),
@@ -215,5 +217,3 @@ async def test_conflating_push_does_not_block_when_its_peer_does_not_read(contex
         push.send_nowait(b"last")
         while await receive(pull) != [b"last"]:
             continue
-
-

@@ -285,7 +285,8 @@ async def test_lifecycle_messages_are_those_at_the_bind(draft_make: Make, script
 
 
 @pytest.mark.parametrize(
-    ("name", "peer"), [("PULL", "PUSH"), ("PAIR", "PAIR"), ("SUB", "PUB"), ("XSUB", "PUB"), ("REP", "REQ"), ("REQ", "REP")]
+    ("name", "peer"),
+    [("PULL", "PUSH"), ("PAIR", "PAIR"), ("SUB", "PUB"), ("XSUB", "PUB"), ("REP", "REQ"), ("REQ", "REP")],
 )
 async def test_lifecycle_messages_are_not_for_other_types(
     context: aiomq.Context, script: Script, name: str, peer: str

@@ -82,7 +82,7 @@ async def test_mandatory_router_learns_that_its_peer_is_lost(make: Make, script:
     wire.close()
     await router.told_until(aiomq.Event.DISCONNECTED)
     async with asyncio.timeout(BOUND):
-        while router.writable:  # libzmq's learns of the loss a little after it told of it
+        while router.writable:  # noqa: ASYNC110  # libzmq's learns of the loss a little after it told of it
             await asyncio.sleep(0)
     with failing(errno.EHOSTUNREACH):
         await router.send(b"x", b"too late")
@@ -174,7 +174,10 @@ async def test_probe_makes_a_peer_known_before_it_says_anything(sides: Sides, pr
 @pytest.mark.parametrize("bind_first", [True, False])
 async def test_probe_over_inproc_wakes_a_router_that_waits(context: aiomq.Context, bind_first: bool) -> None:
     name = next(_names)
-    with context.socket(aiomq.ROUTER, linger=0, rcvtimeo=5000) as waiting, context.socket(aiomq.ROUTER, linger=0) as bound:
+    with (
+        context.socket(aiomq.ROUTER, linger=0, rcvtimeo=5000) as waiting,
+        context.socket(aiomq.ROUTER, linger=0) as bound,
+    ):
         bound.set(aiomq.PROBE_ROUTER, 1)
         bound.set(aiomq.ROUTING_ID, b"bound")
         received = asyncio.ensure_future(waiting.recv_multipart())

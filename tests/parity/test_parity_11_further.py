@@ -8,6 +8,7 @@ import itertools
 from typing import Final
 
 import pytest
+import zmq
 
 import aiomq
 from aiomq import Event
@@ -213,3 +214,28 @@ async def test_parity_11_further_a_duplicate_connect_routing_id_is_refused(
         await wire.greet("DEALER")
         await router.send_multipart([b"other", b"one", b"two"])
         assert [await wire.frame() for _ in range(2)] == [(MORE, b"one"), (0, b"two")]
+
+
+# -- security roles ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "value", "role"),
+    [
+        ("plain_server", "plain_username", b"user", "plain_server"),
+        ("plain_server", "plain_password", b"secret", "plain_server"),
+        ("curve_server", "curve_serverkey", b"k" * 32, "curve_server"),
+    ],
+)
+def test_parity_11_further_a_client_option_ends_the_server_role(
+    server: str, client: str, value: bytes, role: str
+) -> None:
+    with aiomq.Context() as context, context.socket(aiomq.PAIR) as ours, zmq.Context() as judge:
+        with judge.socket(zmq.PAIR) as theirs:
+            roles = []
+            for socket in (ours, theirs):
+                setattr(socket, server, 1)
+                before = getattr(socket, role)
+                setattr(socket, client, value)
+                roles.append((before, getattr(socket, role)))
+    assert roles == [(1, 0), (1, 0)]

@@ -178,6 +178,22 @@ def test_req_malformed_reply_is_skipped(req: ReqPattern, malformed: Message) -> 
     assert req.try_recv() == b"right"
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [(b"", b"body"), (b"", b""), (b"", b"several", b"parts"), (b"1234", b"", b"body"), (b"1234", b"", b"two", b"parts")],
+)
+def test_req_reply_of_any_request_is_no_breach(req: ReqPattern, reply: Message) -> None:
+    assert req.names_breaches
+    assert not req.breach(reply)
+
+
+@pytest.mark.parametrize(
+    "other", [b"", b"body", (b"id", b"", b"body"), (b"1234", b"body"), (b"1234", b""), (b"1234", b"1234", b"", b"body")]
+)
+def test_req_what_replies_to_no_request_is_a_breach(req: ReqPattern, other: Message) -> None:
+    assert "no reply" in req.breach(other)
+
+
 def test_req_waits_on_after_the_asked_peer_is_gone(req: ReqPattern) -> None:
     asked, other = FakePeer(req).attach(), FakePeer(req).attach()
     assert req.try_send(b"1")

@@ -50,7 +50,9 @@ def error_of(act: Callable[[], object]) -> ZmtpError:
     return caught.value
 
 
-def paired(client: Callable[[], Mechanism], server: Callable[[], Mechanism], *, chunk_size: int = 1 << 20) -> SessionPair:
+def paired(
+    client: Callable[[], Mechanism], server: Callable[[], Mechanism], *, chunk_size: int = 1 << 20
+) -> SessionPair:
     """Return a DEALER and a ROUTER whose handshake is over."""
     left = make_session(SocketType.DEALER, b"me", mechanism=client)
     pair = SessionPair(left, make_session(SocketType.ROUTER, mechanism=server))

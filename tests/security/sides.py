@@ -57,6 +57,9 @@ Outcome: TypeAlias = tuple[Event, int]
 Reply: TypeAlias = Callable[[list[bytes]], Sequence[bytes] | None]
 """What a handler answers to a request, as frames after the envelope; None for no answer at all."""
 
+QUIET: Final = 0.2
+"""Seconds in which what is not to happen would have happened."""
+
 _EVENT: Final = struct.Struct("=HI")
 _OUTCOMES: Final = (
     Event.HANDSHAKE_SUCCEEDED
@@ -78,6 +81,9 @@ class Side(Protocol):
 
     async def event(self) -> Outcome:
         """Return what happens next, and its value."""
+
+    async def quiet(self) -> bool:
+        """Return whether nothing happens for a while."""
 
     async def send(self, *frames: bytes) -> None:
         """Send a message."""
@@ -116,6 +122,14 @@ class OurSide:
             told = await anext(self._monitor)
         return told.event, told.value
 
+    async def quiet(self) -> bool:
+        try:
+            async with asyncio.timeout(QUIET):
+                await anext(self._monitor)
+        except TimeoutError:
+            return True
+        return False
+
     async def send(self, *frames: bytes) -> None:
         async with asyncio.timeout(BOUND):
             await self.sock.send_multipart(frames)
@@ -137,6 +151,9 @@ class TheirSide:
     async def event(self) -> Outcome:
         number, value = _EVENT.unpack((await receive(self._monitor))[0])
         return Event(number), value
+
+    async def quiet(self) -> bool:
+        return not await asyncio.to_thread(self._monitor.poll, int(QUIET * 1000))
 
     async def send(self, *frames: bytes) -> None:
         await asyncio.to_thread(self.sock.send_multipart, frames)

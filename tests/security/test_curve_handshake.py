@@ -263,7 +263,7 @@ def test_client_with_a_key_of_zeros_is_refused() -> None:
 
 def test_vouch_for_another_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     party = CurveParty().to_welcome()
-    genuine = curve_client.box
+    genuine = crypto.box
 
     def box(text: bytes, nonce: bytes, key: bytes) -> bytes:
         stolen = nonce.startswith(b"VOUCH---")

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from aiomq.constants import ProtocolError, SocketType
 from aiomq.crypto import keypair
-from aiomq.zmtp.errors import ZmtpError
-from aiomq.zmtp.mechanisms.base import Mechanism, ZapReply
+from aiomq.zmtp.mechanisms.base import Mechanism
 from aiomq.zmtp.mechanisms.curve_client import CurveClient
 from aiomq.zmtp.mechanisms.curve_server import CurveServer
 from aiomq.zmtp.mechanisms.plain import PlainClient, PlainServer
-from aiomq.zmtp.session import Session
-from tests.zmtp.session_pair import SessionPair, make_session
 
 SERVER = keypair()
 CLIENT = keypair()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aiomq.flusher import Flusher
+from aiomq.flusher import SLICE, Flusher
 
 
 class Peer:
@@ -94,3 +94,78 @@ async def test_end_turn_serves_a_peer_that_is_touched_meanwhile_in_the_next_turn
     await asyncio.sleep(0)
 
     assert log == ["flush A", "turn ended", "uncork A", "flush late", "turn ended", "uncork late"]
+
+
+def crowd(flusher: Flusher, log: list[str], count: int) -> list[Peer]:
+    """Let so many peers get a message in this turn."""
+    peers = [Peer(str(number), log) for number in range(count)]
+    for peer in peers:
+        flusher.touch(peer)
+    log.clear()
+    return peers
+
+
+async def test_end_turn_with_a_crowd_writes_a_slice_and_another_one_after_each_turn() -> None:
+    log: list[str] = []
+    crowd(make(log), log, 2 * SLICE + 10)
+    written: list[int] = []
+    for _ in range(4):
+        await asyncio.sleep(0)
+        written.append(sum(line.startswith("uncork") for line in log))
+
+    assert written == [SLICE, 2 * SLICE, 2 * SLICE + 10, 2 * SLICE + 10]
+    assert log == ["turn ended", *(f"uncork {number}" for number in range(2 * SLICE + 10))]
+
+
+async def test_is_behind_until_the_last_slice_is_written() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    crowd(flusher, log, SLICE + 1)
+    seen = [flusher.is_behind]
+    for _ in range(2):
+        await asyncio.sleep(0)
+        seen.append(flusher.is_behind)
+
+    assert seen == [False, True, False]
+
+
+async def test_end_turn_while_slices_are_left_puts_later_peers_behind_them() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    peers = crowd(flusher, log, 2 * SLICE)
+    await asyncio.sleep(0)
+    log.clear()
+    assert [peers[0].corked, peers[-1].corked] == [False, True]
+
+    flusher.touch(peers[0])
+    assert log == ["flush 0"]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    order = [line for line in log if line.startswith("uncork")]
+    assert order == [*(f"uncork {number}" for number in range(SLICE, 2 * SLICE)), "uncork 0"]
+    assert not any(peer.corked for peer in peers)
+
+
+async def test_flush_writes_to_no_more_peers_than_a_slice_has() -> None:
+    log: list[str] = []
+    flusher = make(log)
+    crowd(flusher, log, SLICE + 5)
+
+    flusher.flush()
+
+    assert log == [f"flush {number}" for number in range(SLICE)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_hold_writes_nothing_before_the_turn_ends() -> None:
+    log: list[str] = []
+    flusher, peer = make(log), Peer("A", log)
+
+    flusher.hold(peer)
+
+    assert peer.corked
+    assert log == []
+    await asyncio.sleep(0)
+    assert log == ["turn ended", "uncork A"]

@@ -24,8 +24,8 @@ async def test_tracker_is_done_when_the_message_was_handed_over(context: aiomq.C
     assert repr(tracker) == "<aiomq.MessageTracker done>"
     await tracker.wait(0)
     assert await pull.recv() == b"a"
-    assert await push.send(b"b") is None
-    assert await push.send_multipart([b"c", b"d"]) is None
+    await push.send(b"b")
+    await push.send_multipart([b"c", b"d"])
 
 
 async def test_tracker_of_a_message_without_a_connection_waits_for_one(
@@ -73,11 +73,10 @@ async def test_tracker_is_done_only_when_every_subscriber_has_it(context: aiomq.
     for _ in subscribers:
         await publisher.recv()
 
-    for _ in range(5):
-        tracker = await publisher.send(b"x" * 100_000, track=True)
-    await tracker.wait(30)
+    trackers = [await publisher.send(b"x" * 100_000, track=True) for _ in range(5)]
+    await trackers[-1].wait(30)
 
-    assert tracker.done
+    assert all(tracker.done for tracker in trackers)
     for subscriber in subscribers:
         for _ in range(5):
             assert len(await subscriber.recv()) == 100_000
@@ -179,7 +178,7 @@ async def test_frames_that_were_sent_tracked_have_the_tracker(context: aiomq.Con
 @pytest.mark.parametrize(("wrong", "error"), [(b"a", TypeError), (5, TypeError), (aiomq.Frame(b"a"), ValueError)])
 def test_tracker_of_what_is_not_tracked_is_refused(wrong: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="track"):
-        aiomq.MessageTracker(wrong)
+        aiomq.MessageTracker(wrong)  # type: ignore[unused-awaitable]  # it does not come to be
 
 
 async def test_waiting_for_a_tracker_may_be_cancelled_and_tried_again(context: aiomq.Context) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -102,10 +105,73 @@ async def test_keepalive_details_reach_both_sockets(context: aiomq.Context, opti
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PRIORITY"), reason="SO_PRIORITY is Linux's")
-async def test_priority_reaches_the_dialed_socket(context: aiomq.Context) -> None:
-    async with connected(context, priority=3) as (_, dialed):
-        with borrowed(dialed) as sock:
-            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY) == 3
+async def test_priority_reaches_both_sockets(context: aiomq.Context) -> None:
+    async with connected(context, priority=3) as descriptors:
+        for each in descriptors:
+            with borrowed(each) as sock:
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY) == 3
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PRIORITY"), reason="SO_PRIORITY is Linux's")
+async def test_priority_that_the_system_refuses_is_an_error_of_the_bind_and_of_each_attempt(
+    context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Strict(socket.socket):
+        def setsockopt(self, level: int, name: int, value: int) -> None:  # type: ignore[override]  # the only form used
+            if name == socket.SO_PRIORITY:
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+            super().setsockopt(level, name, value)
+
+    with context.socket(aiomq.PULL, priority=7, reconnect_ivl=1) as pull, pull.monitor() as events:
+        monkeypatch.setattr(socket, "socket", Strict)
+        with pytest.raises(aiomq.ZMQBindError, match="Operation not permitted"):
+            pull.bind("tcp://127.0.0.1:*")
+        pull.connect("tcp://127.0.0.1:9")
+        assert "Operation not permitted" in (await until(events, Event.CONNECT_RETRIED)).reason
+    monkeypatch.undo()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the system tells no backlog")
+async def test_backlog_is_that_of_the_listener(context: aiomq.Context) -> None:
+    with context.socket(aiomq.PULL, backlog=7) as pull, pull.monitor() as events:
+        pull.bind("tcp://127.0.0.1:*")
+        descriptor = (await until(events, Event.LISTENING)).value
+        await asyncio.sleep(0)
+        with borrowed(descriptor) as sock:
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    assert int.from_bytes(info[28:32], sys.byteorder) == 7  # tcpi_sacked: for a listener it is the backlog
+
+
+async def test_ipv6_listener_takes_both_families_and_without_it_one_alone(context: aiomq.Context) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this system has no IPv6")
+    found = []
+    for ipv6 in (0, 1):
+        with context.socket(aiomq.PULL, ipv6=ipv6) as pull, pull.monitor() as events:
+            pull.bind("tcp://*:*")
+            with borrowed((await until(events, Event.LISTENING)).value) as sock:
+                v6only = sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) if ipv6 else None
+                found.append((sock.family, v6only))
+    assert found == [(socket.AF_INET, None), (socket.AF_INET6, 0)]
+
+
+@pytest.mark.parametrize(("option", "name"), [("sndbuf", socket.SO_SNDBUF), ("rcvbuf", socket.SO_RCVBUF)])
+async def test_buffer_sizes_reach_both_sockets_of_an_ipc_connection(
+    context: aiomq.Context, option: str, name: int
+) -> None:
+    with (
+        context.socket(aiomq.PULL, **{option: 65536}) as pull,
+        context.socket(aiomq.PUSH, **{option: 65536}) as push,
+        pull.monitor() as pull_events,
+        push.monitor() as push_events,
+    ):
+        pull.bind("ipc://*")
+        push.connect(pull.last_endpoint)
+        accepted, dialed = await until(pull_events, Event.ACCEPTED), await until(push_events, Event.CONNECTED)
+        await until(pull_events, Event.HANDSHAKE_SUCCEEDED)
+        for each in (accepted, dialed):
+            with borrowed(each.value) as sock:
+                assert sock.getsockopt(socket.SOL_SOCKET, name) in {65536, 2 * 65536}
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_BINDTODEVICE"), reason="SO_BINDTODEVICE is Linux's")

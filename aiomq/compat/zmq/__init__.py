@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiomq.compat.zmq import backend, constants, error, sugar, utils
 from aiomq.compat.zmq.abilities import IPC_PATH_MAX_LEN, PYZMQ_DRAFT_API, has
@@ -52,6 +52,12 @@ def get_includes() -> list[str]:
 def get_library_dirs() -> list[str]:
     """Return nothing: there is no library to link with."""
     return []
+
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Let type checkers know that there are more names than they can follow here."""
 
 
 __all__ = [  # noqa: PLE0604  # names all the same

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -73,8 +73,13 @@ class _Begun(Coroutine[Any, Any, None]):
         raise TypeError("only a task runs this")
 
 
-def _begin(coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]]) -> asyncio.Future[T]:
-    """Run a coroutine as far as it goes without waiting, and return the future of its result."""
+def _begin(
+    coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]], *, at_once: bool = False
+) -> asyncio.Future[T]:
+    """Run a coroutine as far as it goes without waiting, and return the future of its result.
+
+    With `at_once` it goes on where it only wanted to give the event loop a turn.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -82,6 +87,8 @@ def _begin(coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]])
     future: asyncio.Future[T] = loop.create_future()
     try:
         suspended = coroutine.send(None)
+        if suspended is None and at_once:
+            suspended = coroutine.send(None)
     except StopIteration as result:
         future.set_result(result.value)
     except Exception as error:  # it is the future's, whatever it is
@@ -112,6 +119,8 @@ class Socket(_Socket[Any]):
 
     _pending: set[asyncio.Future[Any]]
     _glances: _Glances
+    _used: set[str]
+    """What has been called once: a socket's first send, and its first recv, would wait for a turn without need."""
 
     def __init__(
         self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
@@ -120,6 +129,7 @@ class Socket(_Socket[Any]):
             warnings.warn("the io_loop of a socket is ignored: it is the running one", DeprecationWarning, stacklevel=3)
         self._pending = set()
         self._glances = _Glances()
+        self._used = set()
         if _from_socket is not None:
             kwargs["shadow"] = _from_socket
         super().__init__(context, socket_type, **kwargs)
@@ -133,7 +143,10 @@ class Socket(_Socket[Any]):
         context = self.__dict__.get("context")
         if context is not None and context._unstarted:
             context.start_sockets()
-        return _begin(operation(), self._pending)
+        direction = name[:4]
+        first = direction not in self._used
+        self._used.add(direction)
+        return _begin(operation(), self._pending, at_once=first)
 
     def close(self, linger: int | None = None) -> None:
         """Close the socket; what is pending on it is cancelled."""
@@ -143,12 +156,10 @@ class Socket(_Socket[Any]):
 
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
         """Return a future of what the socket is ready for; see `Poller.poll`."""
-        if timeout != 0:
-            return super().poll(timeout, flags)
-        ready = self._glances.look([(self, flags)])
-        if ready is None:
-            return super().poll(timeout, flags)
-        return _done(dict(ready).get(self, 0))
+        ready = self._glances.look([(self, flags)]) if timeout == 0 else None
+        if ready is not None:
+            return _done(dict(ready).get(self, 0))
+        return self._run(lambda: _number(self._inner.poll(timeout, flags)), "poll")
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,6 +211,10 @@ class _Glances:
 
 
 _GLANCES: Final = 8
+
+
+async def _number(events: Awaitable[int]) -> int:
+    return int(await events)
 
 
 def _done(result: T) -> asyncio.Future[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno as _errno
 import sys as _sys
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiomq import constants as _constants
 from aiomq.constants import *  # noqa: F403  # two hundred names, listed there once
@@ -32,5 +32,11 @@ Errno = IntEnum(  # type: ignore[misc]  # the numbers are those of the operating
 
 for _error in Errno:
     setattr(_sys.modules[__name__], _error.name, _error)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Let type checkers know that there are more names than they can follow here."""
+
 
 __all__ = [*_constants.__all__, "Errno", *Errno.__members__]  # noqa: PLE0604  # names all the same

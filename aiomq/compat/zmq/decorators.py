@@ -13,34 +13,43 @@ __all__ = ["context", "socket"]
 
 
 def context(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
-    """Give a function a new context: after its own arguments, or by the name in `name`."""
-    name = kwargs.pop("name", None)
-    return _giving(lambda _: Context(*args, **kwargs), name)
+    """Give a function a new context: after its own arguments, or by name.
+
+    Args:
+        args: go to `zmq.Context`; a text before them is the name of the argument.
+        kwargs: go to `zmq.Context`; `name` is the name of the argument.
+    """
+    name, args = _name(args, kwargs)
+    return _giving(lambda *_: Context(*args, **kwargs), name)
 
 
-def socket(socket_type: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+def socket(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
     """Give a function a new socket, as `context` gives a context: made by that context, or by the shared one.
 
     Args:
-        socket_type: `zmq.REQ`, ...; a text is the name of the argument, and the type is next.
-        args: go to `Context.socket`.
+        args: go to `Context.socket`; a text before them is the name of the argument.
         kwargs: go to `Context.socket`; `name` and `context_name` are the names of the arguments.
     """
-    if isinstance(socket_type, str):
-        kwargs.setdefault("name", socket_type)
-        socket_type, *rest = args
-        args = tuple(rest)
-    name = kwargs.pop("name", None)
+    name, args = _name(args, kwargs)
     context_name = kwargs.pop("context_name", "context")
 
-    def make(given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
-        found = given[1].get(context_name) or next((each for each in given[0] if isinstance(each, Context)), None)
-        return (found or Context.instance()).socket(socket_type, *args, **kwargs)
+    def make(given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        found = [each for each in (named.get(context_name), *given) if isinstance(each, Context)]
+        return (found[0] if found else Context.instance()).socket(*args, **kwargs)
 
     return _giving(make, name)
 
 
-def _giving(make: Callable[[Any], Any], name: str | None) -> Callable[[Any], Any]:
+def _name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str | None, tuple[Any, ...]]:
+    """Return the name of the argument that a decorator gives, and the rest of the decorator's own arguments."""
+    if isinstance(kwargs.get("name"), str):
+        return kwargs.pop("name"), args
+    if args and isinstance(args[0], str):
+        return args[0], args[1:]
+    return None, args
+
+
+def _giving(make: Callable[[tuple[Any, ...], dict[str, Any]], Any], name: str | None) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         def arguments(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
             if name is None:
@@ -51,13 +60,13 @@ def _giving(make: Callable[[Any], Any], name: str | None) -> Callable[[Any], Any
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with make((args, kwargs)) as made:
+            with make(args, kwargs) as made:
                 args, kwargs = arguments(made, args, kwargs)
                 return function(*args, **kwargs)
 
         @functools.wraps(function)
         async def wrapper_of_coroutine(*args: Any, **kwargs: Any) -> Any:
-            with make((args, kwargs)) as made:
+            with make(args, kwargs) as made:
                 args, kwargs = arguments(made, args, kwargs)
                 return await function(*args, **kwargs)
 

@@ -227,7 +227,7 @@ def check_name(mechanism: bytes, body: bytes) -> None:
     """
     if len(body) <= 1 or len(body) <= body[0]:
         raise ZmtpError(
-            f"a command of {len(body)} octets in the {mechanism.decode()} handshake or traffic, whose name does not fit",
+            f"{mechanism.decode()}: a command of {len(body)} octets, whose name does not fit",
             code=ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED,
         )
 

@@ -13,7 +13,7 @@ from typing import Final
 from aiomq.constants import ProtocolError
 from aiomq.crypto import MAC_SIZE, box_codecs
 from aiomq.zmtp.errors import ZmtpError
-from aiomq.zmtp.mechanisms.base import check_name, unexpected_command
+from aiomq.zmtp.mechanisms.base import check_name
 
 __all__ = [
     "COUNTER",
@@ -82,7 +82,8 @@ class CurveCipher:
         """
         if not body.startswith(MESSAGE):
             check_name(NAME, body)
-            raise unexpected_command(NAME, body)
+            code = ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND
+            raise ZmtpError(f"CURVE: {len(body)} octets of traffic that are no MESSAGE", code=code)
         if len(body) < _MIN_MESSAGE_SIZE:
             raise malformed("MESSAGE", body, ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE)
         nonce = body[len(MESSAGE) : _BOX]

@@ -1,9 +1,9 @@
 """The client's side of a CURVE handshake (RFC 26).
 
-    HELLO      C', Box[zeros](C'->S)                         200 octets
-    WELCOME    Box[S' cookie](S->C')                         168 octets
-    INITIATE   cookie, Box[C vouch metadata](C'->S')         with vouch = Box[C' S](C->S')
-    READY      Box[metadata](S'->C')
+HELLO      C', Box[zeros](C'->S)                         200 octets
+WELCOME    Box[S' cookie](S->C')                         168 octets
+INITIATE   cookie, Box[C vouch metadata](C'->S')         with vouch = Box[C' S](C->S')
+READY      Box[metadata](S'->C')
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ class CurveClient(Mechanism):
             key = shared_key(self._server_key, self._transient_keys[1])
             text = unbox(body[stop:], b"WELCOME-" + body[start:stop], key)
         except BoxError:
-            raise cryptographic_failure("WELCOME does not open: the server has not the key in CURVE_SERVERKEY") from None
+            raise cryptographic_failure(
+                "WELCOME does not open: the server has not the key in CURVE_SERVERKEY"
+            ) from None
         try:
             return [self._initiate(text[:KEY_SIZE], text[KEY_SIZE:])]
         except BoxError:

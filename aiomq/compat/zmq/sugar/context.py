@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, Self
@@ -70,7 +71,7 @@ class Context(AttributeSetter):
     def instance(cls, io_threads: int = 1) -> Self:
         """Return the context that all of this process share; a forked child gets one of its own."""
         with Context._instance_lock:
-            shared: Self | None = cls.__dict__.get("_instance")
+            shared: Self | None = cls._instance
             if shared is None or shared.closed or cls._instance_pid != os.getpid():
                 shared = cls(io_threads=io_threads)
                 cls._instance = shared
@@ -253,6 +254,9 @@ class Context(AttributeSetter):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        for socket in list(self._sockets):
+            if not socket.closed:
+                warnings.warn(f"Destroying context with unclosed socket {socket}", ResourceWarning, stacklevel=2)
         self.destroy()
 
     def __copy__(self, memo: Any = None) -> Self:
@@ -261,8 +265,9 @@ class Context(AttributeSetter):
     __deepcopy__ = __copy__
 
     def __repr__(self) -> str:
-        state = " closed" if self.closed else f" sockets={len(self._sockets)}"
-        return f"<{type(self).__module__}.{type(self).__name__}{state}>"
+        module = type(self).__module__.removesuffix(".sugar.context")
+        sockets = f"{len(self._sockets)} sockets" if self._sockets else ""
+        return f"<{module}.{type(self).__name__}({sockets}){' closed' if self.closed else ''}>"
 
 
 def _inner_of(shadow: Context | int) -> aiomq.Context:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import aiomq
-from aiomq.compat.zmq.constants import POLLIN, Flag
+from aiomq.compat.zmq.constants import POLLIN, Flag, PollEvent
 from aiomq.compat.zmq.error import BlockingCallError
 from aiomq.compat.zmq.sugar.attrsettr import AttributeSetter
 from aiomq.compat.zmq.utils import jsonapi
@@ -29,6 +30,8 @@ class Messages(AttributeSetter):
 
         A coroutine with DONTWAIT, or a timeout of 0, suspends at most once: to let the event loop have its turn.
         """
+        if self._inner.closed:
+            raise aiomq.ZMQError(errno.ENOTSOCK, "this socket is closed")
         if waits:
             raise BlockingCallError(
                 f"Socket.{name}()", f"use zmq.asyncio.Context and `await socket.{name}(...)`, or pass zmq.NOBLOCK"
@@ -132,13 +135,19 @@ class Messages(AttributeSetter):
         )
 
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
-        """Wait until the socket is ready.
+        """Return what the socket is ready for now.
 
         Args:
-            timeout: milliseconds; None or negative waits for ever.
+            timeout: milliseconds; other than 0 is for sockets of zmq.asyncio.
             flags: POLLIN, POLLOUT or both.
+
+        Raises:
+            BlockingCallError: `timeout` is not 0.
         """
-        return self._run(lambda: _number(self._inner.poll(timeout, flags)), "poll", waits=timeout != 0)
+        if timeout != 0:
+            raise BlockingCallError("Socket.poll()", "use zmq.asyncio.Context and `await socket.poll(...)`")
+        self._inner.gates(PollEvent(flags))  # raises if it is closed, or of another event loop
+        return int(self._inner.ready_events()) & flags
 
 
 _MOST_TURNS: Final = 8
@@ -147,7 +156,3 @@ _MOST_TURNS: Final = 8
 
 async def _loaded(received: Awaitable[Any], load: Callable[[Any], Any]) -> Any:
     return load(await received)
-
-
-async def _number(events: Awaitable[int]) -> int:
-    return int(await events)

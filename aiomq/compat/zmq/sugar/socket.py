@@ -243,8 +243,8 @@ class Socket(Messages, Generic[T_co]):
         self.close()
 
     def __repr__(self) -> str:
-        kind = type(self)
-        return f"<{kind.__module__}.{kind.__name__}(zmq.{self.type.name}){' closed' if self.closed else ''}>"
+        module = type(self).__module__.removesuffix(".sugar.socket")
+        return f"<{module}.{type(self).__name__}(zmq.{self.type.name}){' closed' if self.closed else ''}>"
 
 
 class _SocketContext(Generic[S]):
