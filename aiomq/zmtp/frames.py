@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from functools import lru_cache
-from itertools import accumulate, chain, islice
+from itertools import accumulate, islice
 from struct import Struct
 from typing import Final
 
@@ -20,6 +19,7 @@ from aiomq.message import Control, Frames, Item, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.runs import take_frames, take_messages
 
 __all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "FrameDecoder", "FrameEncoder"]
 
@@ -68,15 +68,8 @@ _NO_RUN: Final = -64
 """After a look that found none, so many frames pass before the next look."""
 
 
-_BLOCK: Final = 32
-"""So many frames of a run are cut out by one call, which gives them in one tuple."""
-
-
-@lru_cache(maxsize=256)
-def _run_of(header_size: int, size: int) -> tuple[Struct, Struct]:
-    """Return what cuts out one frame at a time, and what cuts out a block of them."""
-    frame = f"{header_size}x{size}s"
-    return Struct(frame), Struct(frame * _BLOCK)
+_COLUMNS: Final = 16
+"""Messages of more frames are not worth a look for a run: each frame is one more thing to look at."""
 
 
 class FrameDecoder:
@@ -167,9 +160,10 @@ class FrameDecoder:
                     streak += 1
                     if streak > _STREAK:
                         header = data[position:start]
-                        count = self._take_run(position, header, size, limit - len(items), items)
-                        position += count * (size + 2)
-                        streak = 0 if count else _NO_RUN
+                        bodies = take_frames(data, position, header, size, limit - len(items))
+                        items += bodies
+                        position += len(bodies) * (size + 2)
+                        streak = 0 if bodies else _NO_RUN
                         continue
                 append(data[start:stop])
                 position = stop
@@ -179,7 +173,7 @@ class FrameDecoder:
                     break
                 position = following
             elif flags == MORE:
-                following = self._take_parts(position, items)
+                following = self._take_parts(position, limit, items)
                 if following == position:
                     break
                 position = following
@@ -187,8 +181,12 @@ class FrameDecoder:
                 break
         return position
 
-    def _take_parts(self, position: int, items: list[Item]) -> int:
-        """Take the message of several short frames that starts here; return where it ended, or `position` again."""
+    def _take_parts(self, position: int, limit: int, items: list[Item]) -> int:
+        """Take the message of several short frames that starts here, and those of the same shape that follow.
+
+        Returns:
+            Where that ended; `position` if the message is not whole, or has other frames.
+        """
         data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
         end = len(data)
         stop = position
@@ -202,6 +200,12 @@ class FrameDecoder:
             frames.append(data[start:stop])
             if flags == 0:
                 items.append(tuple(frames))
+                if len(items) > 1 and data.startswith(data[position : position + 2], stop):
+                    sizes = _shape_of_both(items[-1], items[-2])
+                    if sizes is not None:
+                        messages = take_messages(data, stop, sizes, limit - len(items))
+                        items += messages
+                        stop += len(messages) * (stop - position)
                 return stop
         return position
 
@@ -220,35 +224,15 @@ class FrameDecoder:
         stop = position + 9 + size
         end = len(data)
         if data.startswith(header, stop):
-            position += self._take_run(position, header, size, limit - len(items), items) * (9 + size)
+            bodies = take_frames(data, position, header, size, limit - len(items))
+            items += bodies
+            position += len(bodies) * (9 + size)
             stop = position + 9 + size
         while stop <= end and len(items) < limit and data.startswith(header, position):
             append(data[position + 9 : stop])
             position = stop
             stop += 9 + size
         return position
-
-    def _take_run(self, position: int, header: bytes, size: int, limit: int, items: list[Item]) -> int:
-        """Take the run of frames with this header that starts here, all at once; return how many there were."""
-        data: bytes = self._data  # type: ignore[assignment]  # only called while it is bytes
-        stride = len(header) + size
-        count = min((len(data) - position) // stride, limit)
-        if count <= _STREAK:
-            return 0
-        stop = position + count * stride
-        for offset, octet in enumerate(header):
-            column = data[position + offset : stop : stride]
-            count = min(count, len(column) - len(column.lstrip(bytes((octet,)))))
-        if count <= _STREAK:
-            return 0
-        single, block = _run_of(len(header), size)
-        view = memoryview(data)
-        stop = position + count * stride
-        rest = position + count // _BLOCK * block.size
-        for frames in block.iter_unpack(view[position:rest]):
-            items += frames
-        items.extend(chain.from_iterable(single.iter_unpack(view[rest:stop])))
-        return count
 
     def _take_frame(self, position: int, end: int, items: list[Item]) -> int:
         """Take any one frame; return where the next one starts, or -(position + 1) if this one is not whole yet."""
@@ -288,6 +272,14 @@ class FrameDecoder:
         self.starved = True
 
 
+def _shape_of_both(one: Item, other: Item) -> tuple[int, ...] | None:
+    """Return the sizes of the frames, if two messages of several have the same: then a third may have them too."""
+    if type(other) is not tuple or len(one) != len(other) or len(other) > _COLUMNS:  # type: ignore[arg-type]  # a tuple
+        return None
+    sizes = tuple(map(len, other))
+    return sizes if sizes == tuple(map(len, one)) else None  # type: ignore[arg-type]  # a tuple
+
+
 def _starts_large(chunk: memoryview) -> bool:
     """Whether the first frame is so large that cutting it out of a copy of the chunk would copy it twice."""
     return bool(chunk[0] & LONG) and int(_SIZE.unpack_from(chunk, 1)[0]) >= LARGE_FRAME
@@ -309,6 +301,7 @@ class FrameEncoder:
         if type(item) is not tuple:
             return None
         pieces: list[bytes] = []
+        size = 0
         for frame in item:
             size = len(frame)
             if size >= LARGE_FRAME:
@@ -338,6 +331,10 @@ class FrameEncoder:
                 pieces[::2] = map(_last_headers.__getitem__, sizes)
                 pieces[1::2] = batch  # type: ignore[assignment]  # as above
                 return [b"".join(pieces)], count
+        elif type(batch[0]) is tuple:
+            data = _join_columns(batch)
+            if data is not None:
+                return [data], count
         return self._encode_mixed(batch)
 
     def _encode_mixed(self, batch: deque[Item] | list[Item]) -> tuple[list[bytes], int]:
@@ -376,9 +373,35 @@ def _join_uniform(batch: deque[Item] | list[Item]) -> bytes | None:
         count = len(sizes)
         if size >= LARGE_FRAME or size * count > BATCH_BYTES or sizes.count(size) != count:
             return None
-        return _last_headers[size].join((b"", *batch))  # type: ignore[arg-type]  # and that of a tuple
+        return _last_headers[size].join((b"", *batch))
     except TypeError:
         return None
+
+
+def _join_columns(batch: deque[Item] | list[Item]) -> bytes | None:
+    """Return the frames of a batch of messages that all have so many short frames; None for any other batch.
+
+    The first frames of all messages are one column, the second ones another: each takes a few calls as a whole.
+    """
+    if set(map(type, batch)) != {tuple}:
+        return None
+    messages: list[Frames] = batch  # type: ignore[assignment]  # that is what they are
+    try:
+        columns = list(zip(*messages, strict=True))
+    except ValueError:
+        return None
+    stride = 2 * len(columns)
+    pieces: list[bytes] = [b""] * (len(messages) * stride)
+    total = 0
+    for place, column in enumerate(columns):
+        sizes = list(map(len, column))
+        total += sum(sizes)
+        if max(sizes) >= LARGE_FRAME or total > BATCH_BYTES:
+            return None
+        headers = _more_headers if place < len(columns) - 1 else _last_headers
+        pieces[2 * place :: stride] = map(headers.__getitem__, sizes)
+        pieces[2 * place + 1 :: stride] = column
+    return b"".join(pieces)
 
 
 def _add_message(message: Frames, pieces: list[bytes], buffers: list[bytes]) -> int:
