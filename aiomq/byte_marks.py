@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from aiomq.conflating import ConflatingPeer
 from aiomq.flusher import Flusher
 from aiomq.message import Control, Item, Message
 from aiomq.options import SocketOptions
@@ -19,7 +20,9 @@ def stream_peer(owner: PeerOwner, flusher: Flusher, endpoint: str, options: Sock
     """Make the peer of an endpoint that was bound or connected with these options."""
     if options.sndhwm_bytes and not options.conflate:  # where only the latest message is kept there is no pile
         return ByteMarkedPeer(owner, flusher, endpoint, options.sndhwm_bytes)
-    return StreamPeer(owner, flusher, endpoint, conflate=options.conflate)
+    if options.conflate and any(owner.conflates):
+        return ConflatingPeer(owner, flusher, endpoint)
+    return StreamPeer(owner, flusher, endpoint)
 
 
 def size_of(item: Item) -> int:

@@ -8,16 +8,17 @@ import errno
 import logging
 import os
 import sys
+import threading
 import warnings
 import weakref
-from _thread import get_ident
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self, SupportsIndex
+from typing import Any, ClassVar, Final, Never, Self, SupportsIndex
 
 from aiomq.constants import SocketType
 from aiomq.context_options import ContextAttributes, ContextOptions, context_option
 from aiomq.core import SocketCore, call_site
-from aiomq.errors import ContextTerminated, ZMQError
+from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
+from aiomq.forking import give_up, in_children, text_for
 from aiomq.limits import LIMITS
 from aiomq.linger import wait_finished
 from aiomq.option_spec import SocketOptions
@@ -62,7 +63,8 @@ class Context(ContextAttributes, OptionAttributes):
         self._sockets: weakref.WeakSet[Socket] = weakref.WeakSet()
         self._made_at = call_site()
         self._terminated = False
-        self._thread = get_ident()
+        self._pid = os.getpid()
+        self._thread = threading.current_thread()
         contexts.add(self)
 
     @classmethod
@@ -71,6 +73,7 @@ class Context(ContextAttributes, OptionAttributes):
         shared = Context._instance
         if shared is None or shared.closed or Context._instance_pid != os.getpid():
             shared = Context._instance = cls(io_threads)
+            shared._thread = threading.main_thread()  # it is no thread's own: it ends with the program
             Context._instance_pid = os.getpid()
         return shared
 
@@ -85,10 +88,11 @@ class Context(ContextAttributes, OptionAttributes):
 
         Raises:
             ContextTerminated: the context is.
+            WrongLoopError: the context was made in another process, which this one was forked from.
             ZMQError: EINVAL for an unknown type, option or value, EMFILE if there are MAX_SOCKETS already.
         """
         if self._terminated:
-            raise ContextTerminated("this context was terminated: it makes no more sockets")
+            self._refuse()
         self._check_count()
         core = SocketCore(_type_of(socket_type), call_site())
         core.zap = self._zap
@@ -107,8 +111,13 @@ class Context(ContextAttributes, OptionAttributes):
         core.finished_callbacks.append(lambda: self._cores.discard(core))
         if self._terminated:  # by another thread, meanwhile
             core.close()
-            raise ContextTerminated("this context was terminated: it makes no more sockets")
+            self._refuse()
         return socket
+
+    def _refuse(self) -> Never:
+        if self._pid != os.getpid():
+            raise WrongLoopError(text_for("context", self._pid))
+        raise ContextTerminated("this context was terminated: it makes no more sockets")
 
     def _check_count(self) -> None:
         for finished in [each for each in tuple(self._cores) if each.finished]:
@@ -263,7 +272,19 @@ contexts: weakref.WeakSet[Context] = weakref.WeakSet()
 
 def own_contexts() -> list[Context]:
     """Return the contexts made in this thread, for `run` to end them: those of other threads are in use there."""
-    return [context for context in tuple(contexts) if context._thread == get_ident() and not context.closed]
+    here = threading.current_thread()  # not its number, which goes to another thread later
+    return [context for context in tuple(contexts) if context._thread is here and not context.closed]
+
+
+def _give_up_copies() -> None:
+    """This is a forked child: what was made before belongs to its parent."""
+    for context in tuple(contexts):
+        context._terminated = True
+        cores, context._cores = tuple(context._cores), set()
+        give_up(cores, context._pid)
+
+
+in_children(_give_up_copies)
 
 
 def _spec_with_default(option: SupportsIndex | str) -> OptionSpec:

@@ -15,87 +15,30 @@ import logging
 import sys
 from _thread import get_ident
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from aiomq.breaches import checked
 from aiomq.constants import Event, SocketType
+from aiomq.core_protocols import CorePeer, Endpoint
 from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
 from aiomq.flusher import Flusher
 from aiomq.gate import GRANT_MIN, Gate
 from aiomq.message import Item
 from aiomq.observed import ObservedCore
 from aiomq.options import SocketOptions, default_options
-from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
 from aiomq.security import mechanism_for
-from aiomq.tracker import Traceable
 from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
-__all__ = ["CorePeer", "Endpoint", "SocketCore", "call_site"]
+__all__ = ["SocketCore", "call_site"]
 
 log = logging.getLogger("aiomq.socket")
 
 PEERS_PER_OPERATION: Final = 64
 """A message to a crowd costs as much of the budget as there are so many peers in it."""
-
-
-class CorePeer(Peer, Traceable, Protocol):
-    """A peer as the core sees it: over a wire or inproc."""
-
-    address: str
-    endpoint: str
-    left: bool
-    dropped: int
-    properties: Mapping[str, bytes]
-
-    @property
-    def over_wire(self) -> bool:
-        """Whether somebody else may be at the other end, who has to be held to the rules."""
-
-    @property
-    def sent(self) -> int:
-        """Messages that left, over all connections of this peer."""
-
-    @property
-    def received(self) -> int:
-        """Messages that arrived."""
-
-    @property
-    def state(self) -> str:
-        """`connected`, `waiting` or `closed`."""
-
-    @property
-    def queued_out(self) -> int:
-        """Messages that wait to leave."""
-
-    def leave(self, *, drop: bool = False) -> None:
-        """Take no further part in the pattern."""
-
-    def apply_hwm(self) -> None:
-        """Apply the socket's high-water marks, which were changed."""
-
-    def end_with_socket(self) -> None:
-        """The socket is closed: end, unless an endpoint of the socket sees to it."""
-
-
-class Endpoint(Protocol):
-    """What `bind` or `connect` made: a listener or a dialer."""
-
-    endpoint: str
-
-    def start(self) -> None:
-        """Begin; needs the socket's loop."""
-
-    def close(self, linger: float | None) -> None:
-        """End when everything is sent, at the latest after so many seconds (None: no limit)."""
-
-    def queued(self) -> int:
-        """Return what still waits to leave; 0 for nothing."""
-
-    def abandon(self) -> None:
-        """The loop does not run any more: give back what others may want, such as a name; may run in any thread."""
 
 
 class SocketCore(ObservedCore):
@@ -133,6 +76,8 @@ class SocketCore(ObservedCore):
         self.last_endpoint = ""
         self.closed = False
         self.terminated = False
+        self.foreign = ""
+        """What to say to whoever uses this, in a process forked from that of the socket."""
         self.finished = False
         """Closed, and nothing of it is left."""
         self.finished_callbacks: list[Callable[[], None]] = []
@@ -158,6 +103,8 @@ class SocketCore(ObservedCore):
         """Raise if the socket is closed or its context terminated."""
         if self.terminated:
             raise ContextTerminated(f"the context of this {self.pattern.name} socket was terminated")
+        if self.foreign:
+            raise WrongLoopError(self.foreign)
         if self.closed:
             raise ZMQError(errno.ENOTSOCK, f"this {self.pattern.name} socket is closed (it was made at {self.made_at})")
 
@@ -445,6 +392,8 @@ class SocketCore(ObservedCore):
 
     def close_threadsafe(self, linger: int | None = None) -> None:
         """Close from wherever the caller is: here, by way of the socket's own loop, or without one."""
+        if self.finished:
+            return
         if self.thread is None:
             self.close(linger)
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from aiomq.constants import Event
-from aiomq.core import Endpoint, SocketCore
+from aiomq.constants import Event, SecurityMechanism
+from aiomq.core import SocketCore
+from aiomq.core_protocols import Endpoint
 from aiomq.endpoint import InprocEndpoint, IpcEndpoint, TcpEndpoint, TipcEndpoint, UdpEndpoint, VsockEndpoint, parse
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.security import check_handler, check_security
@@ -41,6 +42,18 @@ def _codec(core: SocketCore) -> DatagramCodec:
     return PlainCodec() if core.socket_type in PLAIN_DATAGRAMS else GroupCodec()
 
 
+def _check_secured(core: SocketCore, scheme: str) -> None:
+    """Refuse to send in the clear what was to be secured: security is a part of ZMTP.
+
+    Raises:
+        ZMQError: EINVAL if a mechanism is set, and there will be no ZMTP.
+    """
+    if core.options.mechanism and (scheme == UdpEndpoint.scheme or core.socket_type in RAW_STREAMS):
+        name = SecurityMechanism(core.options.mechanism).name
+        what = f"a {core.socket_type.name} socket has no {name} over {scheme}: what it sends would not be secured"
+        raise ZMQError(errno.EINVAL, f"{what}. Unset the security options")
+
+
 _NO_SOCKET: Final = frozenset({None, errno.ENODEV, errno.EPROTONOSUPPORT})
 """What `bind` fails with before there is a system socket: all other failures close one, and tell of that too."""
 
@@ -54,6 +67,7 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
     """
     target = parse(address, for_bind=True, ipv6=core.options.ipv6)
     check_transport(core.socket_type, target.scheme, for_bind=True)
+    _check_secured(core, target.scheme)
     if isinstance(target, InprocEndpoint):
         check_handler(str(target), core.socket_type)
     else:
@@ -92,6 +106,7 @@ def make_dialer(core: SocketCore, names: InprocNames, address: str, routing_id: 
     """
     target = parse(address, for_bind=False, ipv6=core.options.ipv6)
     check_transport(core.socket_type, target.scheme, for_bind=False)
+    _check_secured(core, target.scheme)
     if isinstance(target, UdpEndpoint):
         return _make_udp_dialer(core, target, address)
     if isinstance(target, InprocEndpoint):

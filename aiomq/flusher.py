@@ -66,7 +66,7 @@ class Flusher:
         self._corked.append(peer)
 
     def flush(self) -> None:
-        """Write now, without waiting for the end of the turn, to as many as one slice has (many bytes have piled up)."""
+        """Write to one slice of the peers now, without waiting for the end of the turn: many bytes have piled up."""
         for peer in self._corked[:SLICE]:
             peer.flush()
 

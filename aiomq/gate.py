@@ -11,6 +11,7 @@ missed or go stale. A gate only keeps the tasks that found it false. Whoever cha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import types
 from collections import deque
@@ -154,6 +155,17 @@ class Gate:
                 waiter.set_exception(error)
         self.wake()
 
+    def forsake(self, error: Exception) -> None:
+        """Refuse everything with an error, and hand nothing out: in a forked child, where this is a copy."""
+        self._error = error
+        self.granted = self._size = self.budget = 0
+        self._used = None
+        for waiter in self.waiters:
+            if not waiter.done():
+                with contextlib.suppress(RuntimeError):  # the loop of another thread, which is not there either
+                    waiter.set_exception(error)
+                    waiter.exception()  # seen: there may be no loop here that ever runs the task
+
     def watch(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
         """Return the future that is done at the next `wake`; all who watch share it, so nobody may cancel it."""
         if self._watch is None or self._watch.done():
@@ -190,7 +202,7 @@ class Gate:
         self.is_awaited = True
         deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
         timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
-        self._wake_soon(waiter, loop, early)
+        waiter = self._wake_soon(waiter, loop, early)
         try:
             while True:
                 await waiter

@@ -75,8 +75,8 @@ class SocketLimits:
     def rcvhwm_bytes(self) -> int:
         """The high-water mark of each inbox in bytes, beside RCVHWM, which counts messages; 0 is none.
 
-        The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It applies
-        to binds and connects that come later, over tcp and ipc; a STREAM has no such mark. Setting it raises:
+        The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It
+        applies to binds and connects that come later, over tcp and ipc; a STREAM has no such mark. Setting it raises:
 
         * ZMQError: EINVAL for a number below 0.
         * TypeError: it is no number.

@@ -1,4 +1,4 @@
-"""What a socket does with a message for which a full outbox has no room: its mute state, in the words of RFC 28 and 30."""
+"""What a socket does with a message that has no room: its mute state, in the words of RFC 28 and 30."""
 
 from __future__ import annotations
 

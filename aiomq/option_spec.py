@@ -125,7 +125,6 @@ class SocketOptions(msgspec.Struct, kw_only=True):
     sndhwm_bytes: int = 0
     rcvhwm_bytes: int = 0
 
-
     def __repr__(self) -> str:
         return f"<SocketOptions of {len(self.__struct_fields__)} fields>"  # some are secrets
 

@@ -104,7 +104,7 @@ class Receiving(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]  # not bytes: a tuple
+                return [message] if type(message) is bytes else list(message)  # type: ignore[return-value]  # a tuple
         if not copy:
             return await self._recv_frames(flags, track)
         if self._parts_in:
@@ -112,7 +112,7 @@ class Receiving(SocketBase):
         message = await self._recv_message(flags)
         if self._recv_thread is None:
             self._recv_thread = self._core.thread
-        return [message] if type(message) is bytes else list(message)  # type: ignore[arg-type]  # not bytes: a tuple
+        return [message] if type(message) is bytes else list(message)  # type: ignore[return-value]  # a tuple
 
     async def _recv_frames(self, flags: int, track: bool, max_frames: int | None = None) -> list[Frame]:
         """Receive what is left of a message, or a new one, as frames; with `max_frames`, so many of them."""

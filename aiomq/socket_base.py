@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex
 
 from aiomq.constants import PollEvent, SocketOption, SocketType
-from aiomq.core import Endpoint, SocketCore
+from aiomq.core import SocketCore
+from aiomq.core_protocols import Endpoint
 from aiomq.endpoint import TcpEndpoint, parse
 from aiomq.endpoints import make_dialer, make_listener
 from aiomq.errors import ZMQBindError, ZMQError

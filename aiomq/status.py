@@ -151,9 +151,14 @@ class SocketStatus:
     # -- numbers -----------------------------------------------------------------------------------------------------
 
     def peers(self) -> list[PeerStatus]:
-        """Return the peers as they are now, the connecting ones without a connection too, in no special order."""
+        """Return the peers as they are now, the connecting ones without a connection too, in no special order.
+
+        Raises:
+            ZMQError: ENOTSOCK if the socket is closed.
+            WrongLoopError: it belongs to another loop.
+        """
         core = self._core
-        core.check_open()
+        core.enter_sync()
         core.revoke_grants()  # what they let pass uncounted is counted then
         return [
             PeerStatus(
@@ -172,7 +177,7 @@ class SocketStatus:
 
     @property
     def counters(self) -> Counters:
-        """What this socket has done so far, in numbers; also once it is closed."""
+        """What this socket has done so far, in numbers; also once it is closed. To be read in the socket's own loop."""
         core = self._core
         core.revoke_grants()
         tally, peers = core.tally, tuple(core.peers)

@@ -27,12 +27,12 @@ LAYERS: Final = (
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
-    frozenset({"byte_marks", "flusher", "frame", "gate", "peer", "readiness", "tracker"}),
+    frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "readiness", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy"})
-    | frozenset({"breaches", "security", "status", "waiting"})
+    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy", "forking"})
+    | frozenset({"breaches", "core_protocols", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"}),

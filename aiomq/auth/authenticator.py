@@ -220,12 +220,26 @@ class Authenticator:
     # -- requests ----------------------------------------------------------------------------------------------------
 
     async def _serve(self, sock: Socket) -> None:
+        loop = asyncio.get_running_loop()
         free = asyncio.Semaphore(MAX_CHECKS)
-        async with asyncio.TaskGroup() as checks:
+        checks: set[asyncio.Task[None]] = set()
+
+        def checked(check: asyncio.Task[None]) -> None:
+            checks.discard(check)
+            free.release()
+
+        try:
             while True:
                 message = await sock.recv_multipart()
                 await free.acquire()
-                checks.create_task(self._answer(sock, message)).add_done_callback(lambda _: free.release())
+                check = loop.create_task(self._answer(sock, message), name="aiomq authenticator's check")
+                checks.add(check)
+                check.add_done_callback(checked)
+        except ZMQError as error:
+            self.log.debug("ended: %s", error)  # with its context
+        finally:
+            for check in tuple(checks):
+                check.cancel()
 
     async def _answer(self, sock: Socket, message: list[bytes]) -> None:
         """Answer one request. Nothing that goes wrong here may end the answering."""

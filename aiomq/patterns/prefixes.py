@@ -17,7 +17,7 @@ LENGTHS_MAX: Final = 12
 
 
 RECENT_FROM: Final = 8192
-"""From so many topics on a look-up leaves the caches of a processor, and those found last are worth a dict of their own."""
+"""From so many topics on a look-up leaves a processor's caches, and those found last are worth a dict of their own."""
 
 RECENT_MAX: Final = 32768
 """So many topics are remembered; with one more all are forgotten, and the next ones found begin anew."""

@@ -119,7 +119,7 @@ class _Publisher(Pattern):
         if isinstance(item, Subscription):
             self._apply(peer, item)
             return
-        subscriptions, frames = split_subscriptions(item, only_first=self.options.only_first_subscribe)
+        subscriptions, frames = split_subscriptions(item, only_first=self.options.only_first_subscribe)  # type: ignore[arg-type]  # not a Membership
         for subscription in subscriptions:
             self._apply(peer, subscription)
         if frames:

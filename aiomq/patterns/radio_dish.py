@@ -23,7 +23,7 @@ __all__ = ["GROUPS_PER_PEER_MAX", "GROUP_BYTES_MAX", "DishPattern", "RadioPatter
 GROUP_BYTES_MAX: Final = 255
 """So long may the name of a group be."""
 
-GROUPS_PER_PEER_MAX: Final = 1_000_000
+GROUPS_PER_PEER_MAX: Final = 100_000
 """So many groups may one peer join; with one more it is closed."""
 
 

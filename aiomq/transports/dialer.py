@@ -19,6 +19,7 @@ from aiomq.peer import StreamPeer
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
+from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.lifecycle import LifecycleMessages
 from aiomq.transports.peer_properties import peer_properties
 from aiomq.transports.zap_client import ZapClient
@@ -332,6 +333,10 @@ class Dialer(Generic[TargetT_contra]):
 
     def abandon(self) -> None:
         """The loop does not run any more: a dialer has nothing that others may want."""
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the descriptor of its connection, if there is one."""
+        return () if self._connection is None else descriptor_of(self._connection.transport)
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""

@@ -10,74 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-from aiomq.constants import SocketOption
-from aiomq.message import Control, Item, Membership, Message, Subscription
-from aiomq.options import SocketOptions
+from aiomq.message import Control, Item, Message
 from aiomq.peer import NO_MARKS, NO_PROPERTIES, UNLIMITED, low_water_mark, new_queue
 from aiomq.tracker import Departures
+from aiomq.transports.inproc_owner import InprocOwner, takes
 
-__all__ = ["InprocOwner", "InprocPeer", "call_in"]
+__all__ = ["InprocPeer", "call_in"]
 
 _STREAM_MASK = 15
 """At every so many unread messages (and one) a writer asks for a grant."""
-
-
-class InprocOwner(Protocol):
-    """The socket, as its inproc peers see it."""
-
-    loop: asyncio.AbstractEventLoop
-    options: SocketOptions
-    accepts_subscriptions: bool
-    accepts_memberships: bool
-    conflates: tuple[bool, bool]
-    lifecycle: frozenset[SocketOption]
-
-    def peer_attached(self, peer: InprocPeer) -> None:
-        """A link exists now."""
-
-    def peer_identified(self, peer: InprocPeer) -> None:
-        """The routing id of the other side is known now."""
-
-    def message_received(self, peer: InprocPeer, count: int) -> None:
-        """So many items were added to the peer's inbox."""
-
-    def peer_writable(self, peer: InprocPeer) -> None:
-        """A full peer has room again."""
-
-    def peer_streams(
-        self, peer: InprocPeer, append: Callable[[Item], None], room: int, used: Callable[[int], None]
-    ) -> bool:
-        """A peer's reader has fallen behind and there is room: messages may go straight to it in this turn."""
-
-    def revoke_grants(self) -> None:
-        """What grants rely on is about to change."""
-
-    def inbox_full(self) -> None:
-        """A peer's inbox is full, and gives credit at its `low_water` from now on."""
-
-    def peer_full(self) -> None:
-        """A peer has no more room: the loop should get a turn before the next message is sent."""
-
-    def peer_detached(self, peer: InprocPeer) -> None:
-        """The link is gone for good."""
-
-    def endpoint_closed(self, endpoint: object) -> None:
-        """A bound or connected name was closed."""
-
-    def link_made(self) -> None:
-        """A peer is linked to its other end now."""
-
-    def link_lost(self) -> None:
-        """A peer is linked no longer."""
-
-
-def _takes(owner: InprocOwner, item: Item) -> bool:
-    """Whether an item may stand in the inboxes of a socket: messages always, the rest where the type has use for it."""
-    if isinstance(item, Subscription):
-        return owner.accepts_subscriptions
-    return owner.accepts_memberships if isinstance(item, Membership) else True
 
 
 def _summed(one: int, other: int) -> int:
@@ -258,7 +201,7 @@ class InprocPeer:
             if self._far is not None and not self._signalled:
                 self._signalled = True
                 call_in(self._far.owner.loop, self._far.fetch)
-        elif _takes(near.owner, item):
+        elif takes(near.owner, item):
             near.inbox.append(item)
             self._written += 1
             near.owner.message_received(near, 1)
@@ -333,7 +276,7 @@ class InprocPeer:
             item = pipe.popleft()
             self._arrived += 1
             kind = type(item)
-            if kind is bytes or kind is tuple or _takes(self.owner, item):
+            if kind is bytes or kind is tuple or takes(self.owner, item):
                 self.inbox.append(item)
                 count += 1
         low = far._low
@@ -362,7 +305,7 @@ class InprocPeer:
         if near is not None:
             while self._pipe:
                 item = self._pipe.popleft()
-                if _takes(near.owner, item):
+                if takes(near.owner, item):
                     near.inbox.append(item)
             if near.inbox:
                 near.owner.message_received(near, len(near.inbox))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from aiomq.options import SocketOptions
-from aiomq.transports.inproc import InprocOwner, InprocPeer, call_in
+from aiomq.transports.inproc import InprocPeer, call_in
+from aiomq.transports.inproc_owner import InprocOwner
 from aiomq.transports.lifecycle import LifecycleMessages
 
 __all__ = ["link_peers"]

@@ -11,8 +11,9 @@ import threading
 from copy import copy
 
 from aiomq.errors import ZMQError
-from aiomq.transports.inproc import InprocOwner, InprocPeer
+from aiomq.transports.inproc import InprocPeer
 from aiomq.transports.inproc_links import link_peers
+from aiomq.transports.inproc_owner import InprocOwner
 from aiomq.transports.lifecycle import LifecycleMessages
 
 __all__ = ["InprocDialer", "InprocListener", "InprocNames"]

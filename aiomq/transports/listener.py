@@ -14,6 +14,7 @@ from aiomq.peer import StreamPeer
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
+from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.lifecycle import LifecycleMessages
 from aiomq.transports.peer_properties import peer_properties
 from aiomq.transports.zap_client import ZapClient
@@ -198,6 +199,11 @@ class Listener(Generic[TargetT_contra]):
         if self._closed and not self._ended and self._sock is None and not self._connections:
             self._ended = True
             self._owner.endpoint_closed(self)
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the descriptors that it and its connections hold."""
+        held = [each for connection in tuple(self._connections) for each in descriptor_of(connection.transport)]
+        return (*held, self.fd) if self.fd >= 0 else tuple(held)
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""

@@ -19,6 +19,7 @@ from aiomq.message import Item, Membership, Message
 from aiomq.peer import StreamPeer
 from aiomq.transports.base import SocketHost
 from aiomq.transports.dialer import Backoff
+from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.udp_sockets import Address, bind_socket, bound_endpoint, numeric_target, resolve, send_socket
 
 __all__ = ["DatagramCodec", "GroupCodec", "PlainCodec", "UdpDialer", "UdpListener"]
@@ -331,6 +332,10 @@ class _UdpPort(ABC):
         unsent = 0 if self._port is None else self._port.unsent_bytes()
         return unsent + (0 if self._peer is None else len(self._peer.outbox))
 
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the descriptor of its port, once that is open."""
+        return () if self._port is None or self._port.lost else descriptor_of(self._port.transport)
+
 
 class UdpListener(_UdpPort):
     """A bound port: it receives, and for a DGRAM it also sends."""
@@ -362,6 +367,10 @@ class UdpListener(_UdpPort):
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""
         self._drop_socket()
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the descriptor of its port, from the bind on."""
+        return super().descriptors() if self._sock is None else (self._sock.fileno(),)
 
     def _drop_socket(self) -> None:
         if self._sock is not None:

@@ -14,9 +14,10 @@ from typing import TypeAlias
 from aiomq.counters import Tally
 from aiomq.message import Frames
 from aiomq.options import SocketOptions
-from aiomq.transports.inproc import InprocOwner, InprocPeer
+from aiomq.transports.inproc import InprocPeer
 from aiomq.transports.inproc_links import link_peers
 from aiomq.transports.inproc_names import InprocNames
+from aiomq.transports.inproc_owner import InprocOwner
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.mechanisms.base import ZapReply, ZapRequest
 from aiomq.zmtp.zap import ENDPOINT, encode_request, parse_reply

@@ -14,9 +14,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -50,7 +50,7 @@ def programs(request: pytest.FixtureRequest) -> Path:
         version = importlib.metadata.version("pyzmq")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("pyzmq is not installed, and AIOMQ_PUBLIC_PROGRAMS names no directory of programs")
-    directory: Path = request.config.cache.mkdir(f"public-programs-{version}")  # type: ignore[union-attr]  # is there
+    directory: Path = request.config.cache.mkdir(f"public-programs-{version}")
     if not any(directory.glob("*.tar.gz")):
         _download(f"pyzmq=={version}", directory)
     with tarfile.open(next(directory.glob("*.tar.gz"))) as archive:
@@ -59,7 +59,7 @@ def programs(request: pytest.FixtureRequest) -> Path:
 
 
 def _download(requirement: str, directory: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest"]
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "pyzmq", "--dest"]
     try:
         done = subprocess.run([*pip, directory, requirement], capture_output=True, text=True, timeout=90, check=False)
         reason = done.stderr.strip().splitlines()[-1:] if done.returncode else None
@@ -144,21 +144,10 @@ class Stage:
             program.stop()
 
 
-@contextmanager
-def _short_directory() -> Iterator[Path]:
-    """Make a directory with a name that leaves room for the path of a unix socket."""
-    directory = Path(f"/tmp/aiomq-{os.getpid()}-{threading.get_ident() % 10_000}")  # short is the point
-    directory.mkdir()
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
-
-
 @pytest.fixture
 def stage(programs: Path) -> Iterator[Stage]:
-    with _short_directory() as directory:
-        stage = Stage(programs, directory)
+    with tempfile.TemporaryDirectory(prefix="aiomq-") as directory:  # tmp_path is too long for the path of a socket
+        stage = Stage(programs, Path(directory))
         yield stage
         stage.clear()
 

@@ -284,3 +284,23 @@ async def test_transport_that_a_type_does_not_have_is_refused(
     if connect:
         socket.connect(endpoint_text)
         assert socket.last_endpoint == endpoint_text
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "call"),
+    [
+        ("STREAM", "tcp://127.0.0.1:5555", "bind"),
+        ("STREAM", "tcp://127.0.0.1:5555", "connect"),
+        ("DISH", "udp://127.0.0.1:5555", "bind"),
+        ("RADIO", "udp://127.0.0.1:5555", "connect"),
+    ],
+)
+async def test_security_that_there_cannot_be_is_refused(
+    context: aiomq.Context, name: str, address: str, call: str
+) -> None:
+    socket = context.socket(aiomq.SocketType[name])
+    socket.plain_username = b"user"
+    socket.plain_password = b"password"
+    with pytest.raises(aiomq.ZMQError, match="PLAIN") as caught:
+        getattr(socket, call)(address)
+    assert caught.value.errno == errno.EINVAL

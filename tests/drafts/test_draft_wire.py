@@ -17,6 +17,7 @@ from tests.conformance.scripted_peer import (
     Dialect,
     ScriptedListener,
     command,
+    dial,
     join,
     meet,
     peers_of,
@@ -309,6 +310,24 @@ async def test_stream_unknown_routing_id_is_refused_at_the_first_frame(context: 
         routing_id, _ = await receive(socket)
         with pytest.raises(aiomq.ZMQError) as caught:
             await socket.send(b"unknown", aiomq.SNDMORE)
+        assert caught.value.errno == errno.EHOSTUNREACH
+        await socket.send(routing_id, aiomq.SNDMORE)
+        await socket.send(b"fine")
+        await peer.hears(b"fine")
+
+
+async def test_stream_chunk_for_a_peer_that_went_meanwhile_is_refused_and_forgotten(context: aiomq.Context) -> None:
+    socket = context.socket(aiomq.STREAM)
+    async with meet(socket) as peer:
+        routing_id, _ = await receive(socket)
+        other = await dial(socket)
+        gone, _ = await receive(socket)
+        await socket.send(gone, aiomq.SNDMORE)
+        other.close()
+        assert await receive(socket) == [gone, b""]
+        await until(lambda: peers_of(socket) == 1)
+        with pytest.raises(aiomq.ZMQError) as caught:
+            await socket.send(b"lost")
         assert caught.value.errno == errno.EHOSTUNREACH
         await socket.send(routing_id, aiomq.SNDMORE)
         await socket.send(b"fine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from pathlib import Path
 from typing import Final
@@ -76,6 +77,26 @@ async def test_conflating_sender_keeps_the_latest_for_a_peer_that_is_not_there_y
     assert await wire.frame() == (0, NUMBERS[-1])
     await sender.send(b"next")
     assert await wire.frame() == (0, b"next")
+
+
+@pytest.mark.parametrize(("name", "peer"), [("PUB", "SUB"), ("PUSH", "PULL"), ("DEALER", "ROUTER")])
+async def test_conflating_sender_keeps_the_latest_for_a_peer_that_does_not_read(
+    make: Make, script: Script, name: str, peer: str
+) -> None:
+    sender = make(getattr(aiomq, name), conflate=1, sndhwm=1)
+    wire = await script.greeted(sender.bind("tcp://127.0.0.1:*"), peer)
+    wire.send(frame(b"\x01") if name == "PUB" else b"")
+    await heard(wire)
+    while not sender.writable:  # noqa: ASYNC110  # libzmq sees to a new peer of a bound socket within calls alone
+        await asyncio.sleep(0)
+    big = bytes(1 << 20)
+    for _ in range(64):
+        assert sender.offer(big)
+    assert sender.offer(b"last")
+    seen = 0
+    while await wire.frame() != (0, b"last"):
+        seen += 1
+    assert seen < 64
 
 
 async def test_conflating_pair_delivers_the_latest_whoever_is_aiomq(sides: Sides, tmp_path: Path) -> None:
@@ -189,6 +210,22 @@ async def test_parity_11_further_conflate_is_without_effect_on_other_types(
         await socket.send(b"reply")
     if name != "REQ":
         assert (await socket.recv())[-1] == other + b"second"
+
+
+async def test_tracker_of_a_message_that_was_replaced_is_done_and_that_of_the_latest_is_not(
+    context: aiomq.Context, script: Script
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, conflate=1, linger=0) as push:
+        push.connect(acceptor.endpoint)
+        first, second = [await push.send(number, copy=False, track=True) for number in (b"1", b"2")]
+        assert first is not None
+        assert second is not None
+        assert (first.done, second.done) == (True, False)
+        wire = await script.accepted(acceptor)
+        await wire.greet("PULL")
+        assert await wire.frame() == (0, b"2")
+        assert second.done
 
 
 async def test_conflate_is_for_later_binds_and_connects(context: aiomq.Context, script: Script) -> None:

@@ -270,6 +270,34 @@ async def test_router_notify_is_silent_over_inproc(draft_make: Make) -> None:
     assert await router.recv() == [b"y", b"2"]
 
 
+# -- peers older than ZMTP 3.0 ----------------------------------------------------------------------------------------
+
+OLD: Final = {"1.0": b"\x02\x00x", "2.0": b"\xff" + bytes(7) + b"\x01\x7f\x01\x05\x00\x01x"}
+SAID: Final = {"1.0": b"\x06\x00hello", "2.0": b"\x00\x05hello"}
+
+
+@pytest.mark.parametrize("version", OLD)
+async def test_old_peer_is_greeted_and_its_end_is_told(draft_make: Make, script: Script, version: str) -> None:
+    router = draft_make(aiomq.ROUTER, hello_msg=b"hello", disconnect_msg=b"farewell", router_notify=NOTIFY_DISCONNECT)
+    wire = await script.dial(router.bind("tcp://127.0.0.1:*"))
+    wire.send(OLD[version])
+    greeted = await wire.read(10 if version == "1.0" else 14)
+    assert greeted.startswith(b"\xff")
+    assert await wire.read(len(SAID[version])) == SAID[version]
+    wire.close()
+    assert [await router.recv() for _ in range(2)] == [[b"x", b""], [b"x", b"farewell"]]
+
+
+@pytest.mark.parametrize("version", OLD)
+async def test_router_notify_tells_that_an_old_peer_comes(context: aiomq.Context, script: Script, version: str) -> None:
+    # libzmq tells it of peers with a READY command alone.
+    with context.socket(aiomq.ROUTER, linger=0, router_notify=NOTIFY_CONNECT) as router:
+        router.bind("tcp://127.0.0.1:*")
+        wire = await script.dial(router.last_endpoint)
+        wire.send(OLD[version])
+        assert await router.recv_multipart() == [b"x", b""]
+
+
 # -- when, and for whom -----------------------------------------------------------------------------------------------
 
 

@@ -329,3 +329,41 @@ async def _met(stage: Stage, subject: Subject, *, binds: bool) -> Wire:
     acceptor = await stage.script.listen()
     subject.connect(acceptor.endpoint)
     return await stage.script.accepted(acceptor)
+
+
+# -- handshakes with security ------------------------------------------------------------------------------------------
+
+_PLAIN: Final = greeting(b"PLAIN")
+
+PLAIN_OFFENCES: Final = {
+    "a hello that is cut": Offence(
+        _PLAIN + frame(b"\x05HELLO\x04ad", COMMAND),
+        _PROTOCOL,
+        ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO,
+    ),
+    "another command than hello": Offence(
+        _PLAIN + frame(b"\x08INITIATE", COMMAND), _PROTOCOL, ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND
+    ),
+    "no mechanism": Offence(GREETING + ready("PUSH"), _PROTOCOL, ProtocolError.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH),
+    "a password that nobody is there to check": Offence(
+        _PLAIN + frame(b"\x05HELLO\x05admin\x06secret", COMMAND), Event.HANDSHAKE_FAILED_NO_DETAIL
+    ),
+}
+
+
+@pytest.mark.parametrize("offence", [pytest.param(each, id=name) for name, each in PLAIN_OFFENCES.items()])
+async def test_monitor_of_a_plain_server_tells_the_code(
+    offence: Offence, context: aiomq.Context, judge: Judge, script: Script
+) -> None:
+    async def scene(stage: Stage) -> tuple[Subject, Told]:
+        pull = stage.watched(zmq.PULL, plain_server=1)
+        wire = await _met(stage, pull, binds=True)
+        wire.send(offence.said)
+        await wire.ended()
+        return pull, await pull.told_until(Event.DISCONNECTED)
+
+    seen = await played(scene, Stage(ours(context), script, Path()))
+
+    assert seen == await played(scene, Stage(theirs(judge), script, Path()))
+    assert offence.event is not None
+    assert (offence.event.name, int(offence.code)) in seen

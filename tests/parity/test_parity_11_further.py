@@ -230,10 +230,10 @@ async def test_parity_11_further_a_duplicate_connect_routing_id_is_refused(
 def test_parity_11_further_a_client_option_ends_the_server_role(
     server: str, client: str, value: bytes, role: str
 ) -> None:
-    with aiomq.Context() as context, context.socket(aiomq.PAIR) as ours, zmq.Context() as judge:
-        with judge.socket(zmq.PAIR) as theirs:
-            roles = []
-            for socket in (ours, theirs):
+    roles = []
+    with aiomq.Context() as context, zmq.Context() as judge:
+        for socket in (context.socket(aiomq.PAIR), judge.socket(zmq.PAIR)):
+            with socket:
                 setattr(socket, server, 1)
                 before = getattr(socket, role)
                 setattr(socket, client, value)

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 import aiomq
+from aiomq import Event
 from tests.parity.subjects import Make, Subject, failing
 from tests.transports.scripted import Script, Wire, ready
 
@@ -145,6 +146,16 @@ async def test_parity_11_stream_keeps_the_routing_id_over_a_reconnection(make: M
     assert await stream.recv() == [routing_id, b""]
     await stream.send(routing_id, b"again")
     assert await wire.read(5) == b"again"
+
+
+async def test_parity_11_stream_tells_monitors_what_others_do(make: Make, script: Script) -> None:
+    stream = make(aiomq.STREAM)
+    stream.watch()
+    _, wire = await accepted(stream, script)
+    wire.close()
+    told = [name for name, _ in await stream.told_until(Event.DISCONNECTED)]
+    # There is no handshake, and libzmq says at the end of each connection that it was never done.
+    assert told == ["LISTENING", "ACCEPTED", "HANDSHAKE_FAILED_NO_DETAIL", "DISCONNECTED"]
 
 
 async def test_parity_11_stream_is_always_ready_to_send(make: Make) -> None:

@@ -7,7 +7,7 @@ plain assertions, so that each pattern test checks the contract along with its o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiomq.message import Control, Item, Message
 from aiomq.patterns.base import Pattern
@@ -46,6 +46,7 @@ class FakePeer:
         self.hwm = hwm
         self.low_water = low_water
         self.routing_id = routing_id
+        self.properties: Mapping[str, bytes] = {}
         self.backlog: deque[Item] = deque(backlog)
         self.refill = refill
         self.detach_on_close = detach_on_close

@@ -180,7 +180,13 @@ def test_req_malformed_reply_is_skipped(req: ReqPattern, malformed: Message) -> 
 
 @pytest.mark.parametrize(
     "reply",
-    [(b"", b"body"), (b"", b""), (b"", b"several", b"parts"), (b"1234", b"", b"body"), (b"1234", b"", b"two", b"parts")],
+    [
+        (b"", b"body"),
+        (b"", b""),
+        (b"", b"several", b"parts"),
+        (b"1234", b"", b"body"),
+        (b"1234", b"", b"two", b"parts"),
+    ],
 )
 def test_req_reply_of_any_request_is_no_breach(req: ReqPattern, reply: Message) -> None:
     assert req.names_breaches

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import aiomq.patterns.subscriptions as module
 from aiomq.message import Message, Subscription
-from aiomq.patterns.prefixes import LENGTHS_MAX
+from aiomq.patterns.prefixes import LENGTHS_MAX, RECENT_FROM, RECENT_MAX, RecentTopics
 from aiomq.patterns.subscriptions import SubscribedTopics, SubscriptionTable, is_subscription, split_subscriptions
 from tests.patterns.fake_peer import FakePeer
 
@@ -202,3 +202,69 @@ def test_split_subscriptions_takes_what_the_option_says(
     message: Message, only_first: bool, subscriptions: list[Subscription], frames: list[bytes]
 ) -> None:
     assert split_subscriptions(message, only_first=only_first) == (subscriptions, frames)
+
+
+# -- what is remembered of large tables -------------------------------------------------------------------------------
+
+
+def large_table(peer: FakePeer) -> SubscriptionTable:
+    table = SubscriptionTable()
+    for number in range(RECENT_FROM + 1):
+        table.add(peer, b"%06d" % number)
+    return table
+
+
+def test_large_table_finds_the_same_again_from_memory() -> None:
+    peer = FakePeer()
+    table = large_table(peer)
+    assert [list(table.match(b"000007 news")) for _ in range(3)] == [[peer]] * 3
+    assert [list(table.match(b"x00007 news")) for _ in range(3)] == [[]] * 3
+
+
+def test_large_table_forgets_what_it_remembers_of_a_topic_that_changes() -> None:
+    first, second = FakePeer(name="first"), FakePeer(name="second")
+    table = large_table(first)
+    assert list(table.match(b"000007 news")) == [first]
+    table.add(second, b"000007")
+    assert list(table.match(b"000007 news")) == [first, second]
+    table.remove(first, b"000007")
+    assert list(table.match(b"000007 news")) == [second]
+    table.remove(second, b"000007")
+    assert list(table.match(b"000007 news")) == []
+    table.add(first, b"000007")
+    assert list(table.match(b"000007 news")) == [first]
+
+
+def test_large_table_remembered_topic_hides_no_longer_one() -> None:
+    peer, other = FakePeer(name="peer"), FakePeer(name="other")
+    table = large_table(peer)
+    assert list(table.match(b"000007 news")) == [peer]
+    table.add(other, b"000007 n")
+    assert list(table.match(b"000007 news")) == [peer, other]
+
+
+def test_subscriber_with_many_topics_forgets_what_it_remembers_of_one_that_ends() -> None:
+    topics = SubscribedTopics()
+    for number in range(RECENT_FROM + 1):
+        topics.add(b"%06d" % number)
+    assert [topics.matches(b"000007 news") for _ in range(2)] == [True, True]
+    topics.remove(b"000007")
+    assert not topics.matches(b"000007 news")
+    topics.add(b"000007")
+    assert topics.matches(b"000007 news")
+
+
+def test_recent_topics_are_bounded() -> None:
+    recent: RecentTopics[bool] = RecentTopics()
+    recent.changed(b"x", RECENT_FROM)
+    for number in range(3 * RECENT_MAX):
+        recent.remember(b"%d" % number, True)
+        assert recent.found is not None
+        assert 0 < len(recent.found) <= RECENT_MAX
+
+
+def test_recent_topics_of_a_small_table_are_none() -> None:
+    recent: RecentTopics[bool] = RecentTopics()
+    recent.changed(b"x", RECENT_FROM - 1)
+    recent.remember(b"x", True)
+    assert recent.found is None

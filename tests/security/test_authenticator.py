@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from tests.security.sides import (
     Library,
     shake_hands,
 )
+from tests.transports.scripted import BOUND
 
 SUCCEEDED = (Event.HANDSHAKE_SUCCEEDED, 0)
 REFUSED = (Event.HANDSHAKE_FAILED_AUTH, 400)
@@ -45,7 +46,7 @@ async def server_library(libraries: dict[str, Library]) -> Library:
     return libraries["aiomq"]
 
 
-Told: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], Awaitable[tuple[Event, int]]]
+Told: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], Coroutine[Any, Any, tuple[Event, int]]]
 
 
 @pytest.fixture
@@ -307,3 +308,39 @@ async def test_no_password_is_logged(auth: Authenticator, told: Told, caplog: py
     assert "request: " in caplog.text
     for secret in ("secret'", "misspelt", keys[1].decode()):
         assert secret not in caplog.text
+
+
+async def test_authenticator_ends_with_its_context() -> None:
+    context = aiomq.Context()
+    auth = Authenticator(context)
+    auth.start()
+    serving = auth._serving
+    assert serving is not None
+
+    await context.term()
+
+    async with asyncio.timeout(BOUND):
+        await serving
+    auth.stop()
+
+
+async def test_check_that_goes_on_ends_with_the_authenticator(context: aiomq.Context, told: Told) -> None:
+    begun = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def check(domain: str, key: bytes) -> bool:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return True
+
+    async with Authenticator(context) as auth:
+        auth.configure_curve_callback("*", check)
+        connecting = asyncio.create_task(told(CURVE_SERVER, CURVE_CLIENT))
+        await begun.wait()
+    async with asyncio.timeout(BOUND):
+        await ended.wait()
+
+    assert (await connecting)[0] is Event.HANDSHAKE_FAILED_NO_DETAIL

@@ -206,3 +206,42 @@ async def test_handler_bound_before_there_is_a_loop_is_waited_for(ours: Ours, co
 
     assert await outcome(server) == (Event.HANDSHAKE_FAILED_AUTH, 400)
     await made.aclose()
+
+
+async def test_what_a_peer_says_while_it_is_decided_about_is_taken_in_afterwards(
+    context: aiomq.Context, script: Script
+) -> None:
+    with (
+        context.socket(aiomq.REP, linger=0) as handler,
+        context.socket(aiomq.PULL, linger=0, zap_domain="global") as pull,
+    ):
+        handler.bind(ENDPOINT)
+        pull.bind("tcp://127.0.0.1:0")
+        wire = await script.dial(pull.last_endpoint)
+        wire.send(handshake("PUSH") + b"\0\x05early")
+        request = await handler.recv_multipart()
+        with pytest.raises(aiomq.Again):
+            pull.recv_nowait()
+
+        await handler.send_multipart(ALLOW(request) or [])
+
+        assert await pull.recv() == b"early"
+
+
+async def test_peer_that_says_too_much_while_it_is_decided_about_is_dropped(
+    context: aiomq.Context, script: Script
+) -> None:
+    with (
+        context.socket(aiomq.REP, linger=0) as handler,
+        context.socket(aiomq.PULL, linger=0, zap_domain="global") as pull,
+        pull.monitor() as monitor,
+    ):
+        handler.bind(ENDPOINT)
+        pull.bind("tcp://127.0.0.1:0")
+        wire = await script.dial(pull.last_endpoint)
+        wire.send(handshake("PUSH"))
+        await handler.recv_multipart()
+        wire.send(bytes(100_000))
+
+        assert "before it was let in" in (await until(monitor, Event.DISCONNECTED)).reason
+        await wire.ended()

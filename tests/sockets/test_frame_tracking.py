@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -29,15 +30,13 @@ async def test_tracker_is_done_when_the_message_was_handed_over(context: aiomq.C
 
 
 async def test_tracker_of_a_message_without_a_connection_waits_for_one(
-    context: aiomq.Context, endpoint: Endpoint
+    context: aiomq.Context, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     address = endpoint()
-    if address.startswith("ipc"):
-        pytest.skip("a name that nobody has bound yet is needed")
-    if address.startswith("tcp"):
-        spare = context.socket(aiomq.PULL)
-        address = f"tcp://127.0.0.1:{spare.bind_to_random_port('tcp://127.0.0.1')}"
-        await spare.aclose()
+    spare = context.socket(aiomq.PULL)
+    spare.bind(f"ipc://{tmp_path}/s" if address.startswith("ipc") else address)
+    address = spare.last_endpoint
+    await spare.aclose()
     push = context.socket(aiomq.PUSH, reconnect_ivl=1)
     push.connect(address)
     await push.send(b"before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import copy
 import errno
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import aiomq
-from tests.sockets.links import linked, until
+from tests.sockets.links import linked, started, turns, until
 
 Endpoint = Callable[[], str]
 
@@ -264,3 +265,79 @@ async def test_send_to_a_routing_id_or_group_where_the_type_has_none_is_einval(
         await push.send(b"a", aiomq.SNDMORE, **options)
     await push.send(b"b")
     assert await pull.recv() == b"b"
+
+
+async def test_waiting_recvs_share_the_frames_of_a_message_in_order(context: aiomq.Context, endpoint: Endpoint) -> None:
+    pull, push = linked(context, endpoint(), aiomq.PULL, aiomq.PUSH)
+    first, second = await started(pull.recv()), await started(pull.recv())
+    rest = await started(pull.recv_multipart())
+    await push.send_multipart([b"1", b"2", b"3", b"4"])
+    await push.send(b"5")
+
+    assert [await first, await second, await rest] == [b"1", b"2", [b"3", b"4"]]
+    assert await pull.recv() == b"5"
+
+
+async def test_server_knows_whom_to_answer_by_the_frame(context: aiomq.Context) -> None:
+    server = context.socket(aiomq.SERVER)
+    server.bind("tcp://127.0.0.1:*")
+    clients = [context.socket(aiomq.CLIENT) for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.connect(server.last_endpoint)
+        await client.send(b"%d" % number)
+
+    for _ in clients:
+        request = await server.recv(copy=False)
+        assert request["routing_id"] == request.routing_id > 0
+        await server.send(b"to " + request.bytes, routing_id=request.routing_id)
+        answer = aiomq.Frame(b"again to " + request.bytes)
+        answer.routing_id = request.routing_id
+        tracker = await server.send(answer, track=True)
+        assert answer.tracker is tracker
+        await tracker.wait(10)
+
+    for number, client in enumerate(clients):
+        assert [await client.recv(), await client.recv()] == [b"to %d" % number, b"again to %d" % number]
+
+
+async def test_dish_knows_the_group_by_the_frame(context: aiomq.Context) -> None:
+    dish = context.socket(aiomq.DISH)
+    dish.bind("inproc://radio")
+    dish.join("news")
+    radio = context.socket(aiomq.RADIO)
+    radio.connect("inproc://radio")
+    await turns(4)
+
+    await radio.send(b"one", group="news")
+    frame = aiomq.Frame(b"two")
+    frame.group = "news"
+    await radio.send(frame)
+
+    for text in (b"one", b"two"):
+        received = await dish.recv(copy=False)
+        assert (received.bytes, received.group, received["group"]) == (text, "news", "news")
+
+
+@pytest.mark.parametrize("error", [aiomq.Again("why"), aiomq.ContextTerminated("why"), aiomq.NotDone("why")])
+def test_errors_with_one_number_can_be_pickled(error: aiomq.ZMQError) -> None:
+    copied = pickle.loads(pickle.dumps(error))
+
+    assert type(copied) is type(error)
+    assert (copied.errno, str(copied)) == (error.errno, "why")
+
+
+async def test_frame_from_libzmq_knows_what_its_sender_announced(context: aiomq.Context) -> None:
+    zmq = pytest.importorskip("zmq")
+    router = context.socket(aiomq.ROUTER)
+    router.bind("tcp://127.0.0.1:*")
+    with zmq.Context() as libzmq, libzmq.socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        dealer.identity = b"judge"
+        dealer.set_string(zmq.METADATA, "X-hello:World")
+        dealer.connect(router.last_endpoint)
+        dealer.send(b"hello")
+        frames = await router.recv_multipart(copy=False)
+
+    assert [frame.bytes for frame in frames] == [b"judge", b"hello"]
+    names = ("Socket-Type", "Identity", "Routing-Id", "X-hello", "Peer-Address")
+    assert [frames[1][name] for name in names] == ["DEALER", "judge", "judge", "World", "127.0.0.1"]

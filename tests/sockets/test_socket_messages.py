@@ -72,7 +72,7 @@ async def test_send_multipart_without_frames_is_refused(context: aiomq.Context) 
     with pytest.raises(TypeError, match="use send"):
         await push.send_multipart(b"one frame")  # type: ignore[arg-type]  # the error is what is tested
     with pytest.raises(TypeError, match="sequence of frames"):
-        await push.send_multipart(5)  # type: ignore[arg-type]  # the error is what is tested
+        await push.send_multipart(5)  # type: ignore[call-overload]  # the error is what is tested
 
     assert caught.value.errno == errno.EINVAL
 

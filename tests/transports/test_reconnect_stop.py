@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 from typing import Any
 
@@ -15,8 +14,18 @@ import aiomq
 from aiomq import Event, MonitorEvent
 from aiomq.constants import ReconnectStop
 from aiomq.monitor import Monitor
-from tests.transports.judge import Judge, receive
-from tests.transports.scripted import BOUND, Acceptor, Script, closed_port, events_until, frame, names, settled, until
+from tests.transports.judge import Judge, off_loop, receive
+from tests.transports.scripted import (
+    Acceptor,
+    Script,
+    closed_port,
+    events_until,
+    frame,
+    handshake,
+    names,
+    settled,
+    until,
+)
 
 REFUSED = ReconnectStop.CONN_REFUSED
 HANDSHAKE = ReconnectStop.HANDSHAKE_FAILED
@@ -208,10 +217,15 @@ async def test_names_are_looked_up_at_every_attempt(
     port = int(acceptor.endpoint.rpartition(":")[2])
     answers = [refused, refused, ("127.0.0.1", port)]
 
-    async def lookup(*_: object, **__: object) -> list[tuple[Any, ...]]:
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+
+    async def lookup(host: str, *args: Any, **options: Any) -> Any:
+        if host != "moving.example":  # a number, which some loops look up before they connect
+            return await real(host, *args, **options)
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", answers.pop(0))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    monkeypatch.setattr(loop, "getaddrinfo", lookup)
     with context.socket(aiomq.PUSH, reconnect_ivl=1) as push:
         push.connect("tcp://moving.example:5555")
         await (await script.accepted(acceptor)).greet("PULL")
@@ -254,7 +268,7 @@ async def test_frame_over_maxmsgsize_cuts_the_peer_off_at_either_end(
         else:
             push, endpoint = judge.bound(zmq.PUSH)
             pull.connect(endpoint)
-        push.send(bytes(size))
+        await off_loop(push.send, bytes(size))
         if size == 100:
             assert len(await pull.recv()) == size
         else:
@@ -264,28 +278,32 @@ async def test_frame_over_maxmsgsize_cuts_the_peer_off_at_either_end(
                 await settled(lambda: ended(pull))
 
 
-async def test_handshake_command_over_every_limit_is_refused_before_it_is_read(
-    context: aiomq.Context, script: Script
+@pytest.mark.parametrize("ours", [True, False])
+async def test_maxmsgsize_holds_in_the_handshake_too_as_in_libzmq(
+    context: aiomq.Context, judge: Judge, script: Script, ours: bool
 ) -> None:
-    with context.socket(aiomq.PULL, maxmsgsize=10) as pull, pull.monitor() as events:
+    if ours:
+        pull: Any = context.socket(aiomq.PULL, maxmsgsize=10)
         pull.bind("tcp://127.0.0.1:*")
-        wire = await script.greeted(pull.last_endpoint, "PUSH")  # READY is longer than MAXMSGSIZE, and no message
-        wire.send(frame(b"0123456789"))
-        assert await pull.recv() == b"0123456789"
-        wire.send(b"\x02" + (2**62).to_bytes(8))
+        endpoint = pull.last_endpoint
+    else:
+        pull, endpoint = judge.bound(zmq.PULL, maxmsgsize=10)
+    wire = await script.dial(endpoint)
+    wire.send(handshake("PUSH"))
+    said = await wire.ended()
+    pull.close()
+
+    assert said[:1] in {b"", b"\xff"}  # cut off, be it in the middle of its own greeting
+
+
+@pytest.mark.parametrize("size", [2**20, 2**62])
+async def test_frame_that_announces_too_much_is_refused_before_it_is_read(
+    context: aiomq.Context, script: Script, size: int
+) -> None:
+    with context.socket(aiomq.PULL, maxmsgsize=100) as pull, pull.monitor() as events:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        wire.send(frame(b"small") + b"\x02" + size.to_bytes(8))
+        assert await pull.recv() == b"small"
         await wire.ended()
-        assert (await until(events, Event.DISCONNECTED)).error is not None
-
-
-async def test_attempt_that_times_out_says_so(context: aiomq.Context) -> None:
-    async with asyncio.timeout(BOUND):
-        with context.socket(aiomq.PUSH, connect_timeout=20, reconnect_ivl=1) as push, push.monitor() as events:
-            push.connect("tcp://240.0.0.1:9")  # nobody's: the system refuses at once, or nothing ever answers
-            told = await until(events, Event.CONNECT_RETRIED)
-
-    assert isinstance(told.error, OSError)
-    assert isinstance(told.error, TimeoutError) or told.error.errno in {
-        errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
-        errno.EINVAL,
-    }
+        assert str(size) in (await until(events, Event.DISCONNECTED)).reason
