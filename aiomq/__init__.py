@@ -28,9 +28,11 @@ from aiomq.monitor_socket import parse_monitor_message, recv_monitor_message
 from aiomq.mute import OnMute
 from aiomq.option_numbers import *  # noqa: F403  # type checkers do not follow a star through a star
 from aiomq.poller import Poller
+from aiomq.processes import ProcessWorker, run_in_process
 from aiomq.proxy import device, monitored_queue, proxy, proxy_steerable
 from aiomq.runner import run
 from aiomq.socket import Socket
+from aiomq.threads import ThreadWorker, run_in_thread
 from aiomq.tracker import MessageTracker
 from aiomq.version import __version__
 
@@ -51,7 +53,9 @@ __all__ = [  # noqa: PLE0604  # the constants are a list of names too
     "OnMute",
     "PeerStatus",
     "Poller",
+    "ProcessWorker",
     "Socket",
+    "ThreadWorker",
     "WrongLoopError",
     "ZMQBindError",
     "ZMQError",
@@ -65,6 +69,8 @@ __all__ = [  # noqa: PLE0604  # the constants are a list of names too
     "proxy_steerable",
     "recv_monitor_message",
     "run",
+    "run_in_process",
+    "run_in_thread",
     "strerror",
     "z85",
     *_constants,

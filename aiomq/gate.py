@@ -1,8 +1,8 @@
 """One direction of a socket: who waits for it, who watches it, and when it must let the rest of the loop run.
 
-There are three ways for an operation. Granted: for the rest of this turn of the loop it is known that so many
-operations come down to one call on one queue, and that is all they do. Short: the pattern decides, and nothing waits.
-Long: checks, turns, timeouts, waiting. A grant ends with the turn, and whatever could make it wrong revokes it.
+There are three ways for an operation. Granted: for now it is known that so many operations come down to one call on one
+queue, and that is all they do. Short: the pattern decides, and nothing waits. Long: checks, turns, timeouts, waiting.
+Whatever could make a grant wrong revokes it; one to send ends with the turn of the loop, for that is when it leaves.
 
 Readiness itself is not kept here: it is a property of the socket's queues, asked for with `is_ready`, so it cannot be
 missed or go stale. A gate only keeps the tasks that found it false. Whoever changes the queues calls `wake`.
@@ -55,7 +55,8 @@ class Gate:
         granted: operations that may be done by calling `operation` and nothing else; each counts it down.
         is_awaited: whether anybody waits or watches.
         operation: a queue's `append` or `popleft`; anything while `granted` is 0.
-        offer: called when a new budget begins, to make a grant if one is possible.
+        offer: called when a new budget begins, to make a grant if one is possible. (One to receive is also made when
+            messages arrive, and lasts as long as the budget.)
     """
 
     __slots__ = (

@@ -108,7 +108,8 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
         Raises:
             ZMQBindError: the address is in use, not ours, or means nothing here.
-            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for a scheme that aiomq does not have.
+            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
+                that this type of socket does not have.
         """
         core = self._core
         core.enter_sync()
@@ -125,7 +126,8 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
             A context manager that disconnects at its end.
 
         Raises:
-            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for a scheme that aiomq does not have.
+            ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
+                that this type of socket does not have.
         """
         core = self._core
         core.enter_sync()

@@ -166,7 +166,7 @@ async def test_a_host_that_cannot_be_resolved_is_tried_again_and_told_to_the_mon
         push.connect("tcp://no-such-host.invalid:5555")
         await push.send(b"patient")
         for _ in range(2):
-            failed = await until(events, Event.CLOSED)
+            failed = await until(events, Event.CONNECT_RETRIED)
             assert "Name or service not known" in str(failed)
             assert failed.endpoint == "tcp://no-such-host.invalid:5555"
 

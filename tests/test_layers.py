@@ -31,7 +31,7 @@ LAYERS: Final = (
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy", "forking"})
+    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy"})
     | frozenset({"breaches", "core_protocols", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names

@@ -32,6 +32,6 @@ def host_text(name: object) -> str:
 
 
 def endpoint_at(address: str, endpoint: str) -> str:
-    """Return an address as an endpoint of the same transport as another one; nothing for no address."""
+    """Return an address as an endpoint of the same transport as another one; nothing for what nobody can connect to."""
     scheme, separator, _ = endpoint.partition("://")
-    return f"{scheme}{separator}{address}" if address else ""
+    return "" if not address or address.startswith(":") else f"{scheme}{separator}{address}"

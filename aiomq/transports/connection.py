@@ -18,15 +18,14 @@ from aiomq.options import SocketOptions
 from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
 from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
-from aiomq.transports.heartbeat import Heartbeat
+from aiomq.transports.credentials import credentials_text
+from aiomq.transports.heartbeat import Heartbeat, answer_commands, heartbeat_for
 from aiomq.transports.peer_properties import peer_address
 from aiomq.transports.scratch import scratch_for
-from aiomq.transports.zap_client import ZapQuestion
+from aiomq.transports.zap_client import Verdict, ZapQuestion
 from aiomq.zmtp.codecs import Decoder, Encoder, codec_for
-from aiomq.zmtp.commands import Ping, encode_ping, encode_pong
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import FrameEncoder
-from aiomq.zmtp.mechanisms.base import ZapReply
 from aiomq.zmtp.session import Session
 
 __all__ = ["Connection"]
@@ -77,7 +76,7 @@ class Connection(asyncio.BufferedProtocol):
         self.host = host
         self.loop = loop
         self.address = ""
-        """The other end, as `host:port`, or the empty string where the transport has none."""
+        """The other end: `host:port`, `:uid:gid:pid` over ipc, or the empty string where the system tells neither."""
         self.local = ""
         """This end, in the same form."""
         self.routing_id = b""
@@ -120,9 +119,9 @@ class Connection(asyncio.BufferedProtocol):
     def _take_transport(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
         transport.set_write_buffer_limits(high=WRITE_HIGH)
-        self.address = address_text(transport.get_extra_info("peername"))
-        self.local = address_text(transport.get_extra_info("sockname"))
         sock = transport.get_extra_info("socket")
+        self.address = address_text(transport.get_extra_info("peername")) or credentials_text(sock)
+        self.local = address_text(transport.get_extra_info("sockname"))
         self.fd = sock.fileno() if sock is not None else -1
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -140,7 +139,8 @@ class Connection(asyncio.BufferedProtocol):
         try:
             decoder = self._decoder
             if decoder is None:
-                self._receive_handshake(bytes(self._scratch[:nbytes]))
+                self._session.receive_data(self._scratch[:nbytes])
+                self._continue_handshake()
             elif decoder.assembly.room is not None:
                 item, whole = decoder.assembly.fill_large(nbytes)
                 if whole and item is not None:
@@ -197,10 +197,6 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- the handshake -----------------------------------------------------------------------------------------------
 
-    def _receive_handshake(self, data: bytes) -> None:
-        self._session.receive_data(data)
-        self._continue_handshake()
-
     def _continue_handshake(self) -> None:
         self._send_handshake()
         session = self._session
@@ -212,7 +208,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.loop, session.zap_request, address, self._options, self._zap_answered
             )
 
-    def _zap_answered(self, verdict: ZapReply | ZmtpError) -> None:
+    def _zap_answered(self, verdict: Verdict) -> None:
         """The ZAP handler has decided, or there is none to do so."""
         if self._closing or self.lost:
             return
@@ -245,7 +241,7 @@ class Connection(asyncio.BufferedProtocol):
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
-            self._start_heartbeat()
+            self._heartbeat = heartbeat_for(self._options, self.loop, self._send_command, self._peer_silent)
         lifecycle = self.host.lifecycle
         if lifecycle.hello:
             self.transport.writelines(self._encoder.encode(deque((lifecycle.hello,)))[0])
@@ -259,16 +255,6 @@ class Connection(asyncio.BufferedProtocol):
         if leftover and not self.lost:
             self._decoder.feed(leftover)
             self._pump()
-
-    def _start_heartbeat(self) -> None:
-        options = self._options
-        timeout = options.heartbeat_timeout if options.heartbeat_timeout >= 0 else options.heartbeat_ivl
-        self._heartbeat = Heartbeat(
-            self.loop, options.heartbeat_ivl / 1000, timeout / 1000, self._send_ping, self._peer_silent
-        )
-
-    def _send_ping(self) -> None:
-        self._send_command(encode_ping(self._options.heartbeat_ttl // 100, b""))
 
     def _peer_silent(self, why: str) -> None:
         self._error = TimeoutError(why)
@@ -355,13 +341,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None
-        commands = self._decoder.assembly.commands
-        for command in commands:
-            if isinstance(command, Ping):
-                if command.ttl and self._heartbeat is not None:
-                    self._heartbeat.expect_within(command.ttl / 10)
-                self._send_command(encode_pong(command.context))
-        commands.clear()
+        answer_commands(self._decoder.assembly.commands, self._heartbeat, self._send_command)
 
     # -- from the outbox to the wire ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from aiomq.options import SocketOptions
 
-__all__ = ["HAS_CREDENTIALS", "PeerCredentials", "PeerSocket", "admits", "peer_credentials"]
+__all__ = ["HAS_CREDENTIALS", "PeerCredentials", "PeerSocket", "admits", "credentials_text", "peer_credentials"]
 
 _OPTION: Final[int | None] = getattr(socket, "SO_PEERCRED", None)
 _STRUCT: Final = struct.Struct("iII")  # struct ucred: pid, uid, gid
@@ -46,6 +46,17 @@ def peer_credentials(sock: PeerSocket) -> PeerCredentials | None:
     if _OPTION is None or sock.family != socket.AF_UNIX:
         return None
     return PeerCredentials(*_STRUCT.unpack(sock.getsockopt(socket.SOL_SOCKET, _OPTION, _STRUCT.size)))
+
+
+def credentials_text(sock: PeerSocket | None) -> str:
+    """Return who is at the other end as `:uid:gid:pid`; an empty text where the system does not tell."""
+    if sock is None:
+        return ""
+    try:
+        credentials = peer_credentials(sock)
+    except OSError:  # the connection is lost already
+        return ""
+    return "" if credentials is None else str(credentials)
 
 
 def admits(options: SocketOptions, peer: PeerCredentials | None) -> bool:

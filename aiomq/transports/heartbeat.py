@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["Heartbeat"]
+from aiomq.options import SocketOptions
+from aiomq.zmtp.commands import Command, Ping, encode_ping, encode_pong
+
+__all__ = ["Heartbeat", "answer_commands", "heartbeat_for"]
 
 
 class Heartbeat:
@@ -62,3 +65,32 @@ class Heartbeat:
             if timer is not None:
                 timer.cancel()
         self._ping_timer = self._silence_timer = self._ttl_timer = None
+
+
+def heartbeat_for(
+    options: SocketOptions,
+    loop: asyncio.AbstractEventLoop,
+    send: Callable[[bytes], None],
+    dead: Callable[[str], None],
+) -> Heartbeat:
+    """Return the heartbeat that the options of a socket ask for.
+
+    Args:
+        options: HEARTBEAT_IVL, HEARTBEAT_TIMEOUT and HEARTBEAT_TTL are looked at.
+        loop: where the timers run.
+        send: sends the body of a command.
+        dead: is told why the peer is to be given up.
+    """
+    timeout = options.heartbeat_timeout if options.heartbeat_timeout >= 0 else options.heartbeat_ivl
+    ttl = options.heartbeat_ttl // 100
+    return Heartbeat(loop, options.heartbeat_ivl / 1000, timeout / 1000, lambda: send(encode_ping(ttl)), dead)
+
+
+def answer_commands(commands: list[Command], heartbeat: Heartbeat | None, send: Callable[[bytes], None]) -> None:
+    """Answer the PINGs among commands, and forget them all."""
+    for command in commands:
+        if isinstance(command, Ping):
+            if command.ttl and heartbeat is not None:
+                heartbeat.expect_within(command.ttl / 10)
+            send(encode_pong(command.context))
+    commands.clear()

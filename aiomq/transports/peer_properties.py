@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aiomq.transports.addresses import host_text
-from aiomq.transports.credentials import peer_credentials
+from aiomq.transports.credentials import credentials_text
 
 __all__ = ["peer_address", "peer_properties"]
 
@@ -35,6 +35,5 @@ def peer_address(transport: BaseTransport) -> bytes:
     name = transport.get_extra_info("peername")
     if isinstance(name, tuple):
         return host_text(name).encode()
-    sock = transport.get_extra_info("socket")
-    credentials = None if sock is None else peer_credentials(sock)
-    return b"" if credentials is None else f"localhost{credentials}".encode()
+    credentials = credentials_text(transport.get_extra_info("socket"))
+    return f"localhost{credentials}".encode() if credentials else b""

@@ -1,13 +1,15 @@
 """What options ask of the operating system's sockets.
 
 An option that the platform has no name for is left out without an error, as by libzmq: TCP_MAXRT outside Linux and
-Windows, PRIORITY and BINDTODEVICE outside Linux, the keepalive times where there are none. A value that the system
-refuses is an error of the bind, or of the attempt to connect, except for the keepalive times.
+Windows, PRIORITY outside Linux, the keepalive times where there are none. But BINDTODEVICE, which keeps others out, is
+an error then. A value that the system refuses is an error of the bind, or of the attempt to connect, except for the
+keepalive times.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import sys
 from typing import Protocol
@@ -49,14 +51,20 @@ def set_tcp_options(sock: socket.socket, options: SocketOptions) -> None:
     if options.priority > 0 and hasattr(socket, "SO_PRIORITY"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
     _set_maxrt(sock, options.tcp_maxrt)
-    if options.bindtodevice and hasattr(socket, "SO_BINDTODEVICE"):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.bindtodevice)
+    if options.bindtodevice:
+        _bind_to_device(sock, options.bindtodevice)
 
 
 def set_accepted_options(sock: SystemSocket, options: SocketOptions) -> None:
     """Set what an accepted tcp socket does not inherit from the one that listens."""
     if options.priority > 0 and hasattr(socket, "SO_PRIORITY"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
+
+
+def _bind_to_device(sock: SystemSocket, device: bytes) -> None:
+    if not hasattr(socket, "SO_BINDTODEVICE"):
+        raise OSError(errno.EOPNOTSUPP, f"BINDTODEVICE {device.decode(errors='replace')!r}: this platform cannot do it")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
 
 
 def _set_tos(sock: SystemSocket, tos: int) -> None:

@@ -18,8 +18,8 @@ from aiomq.endpoint import UdpEndpoint
 from aiomq.message import Item, Membership, Message
 from aiomq.peer import StreamPeer
 from aiomq.transports.base import SocketHost
-from aiomq.transports.dialer import Backoff
 from aiomq.transports.descriptors import descriptor_of
+from aiomq.transports.dialer import Backoff
 from aiomq.transports.udp_sockets import Address, bind_socket, bound_endpoint, numeric_target, resolve, send_socket
 
 __all__ = ["DatagramCodec", "GroupCodec", "PlainCodec", "UdpDialer", "UdpListener"]

@@ -22,9 +22,12 @@ from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.mechanisms.base import ZapReply, ZapRequest
 from aiomq.zmtp.zap import ENDPOINT, encode_request, parse_reply
 
-__all__ = ["Answered", "ZapClient", "ZapQuestion"]
+__all__ = ["Answered", "Verdict", "ZapClient", "ZapQuestion"]
 
-Answered: TypeAlias = Callable[[ZapReply | ZmtpError], None]
+Verdict: TypeAlias = ZapReply | ZmtpError
+"""What a handler answered, or why there is no answer."""
+
+Answered: TypeAlias = Callable[[Verdict], None]
 """Is told the verdict, or why there is none, in a later turn of the loop that asked."""
 
 

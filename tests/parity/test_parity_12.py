@@ -80,10 +80,10 @@ def test_parity_12_batches_are_counted_in_bytes(option: str) -> None:
         assert socket.get(option) == 8192
 
 
-async def test_parity_12_reconnect_stop_after_disconnect_does_nothing_over_tcp(
+async def test_parity_12_reconnect_stop_after_disconnect_is_not_about_lost_connections(
     context: aiomq.Context, script: Script
 ) -> None:
-    # In libzmq its ipc connecter alone looks at this bit.
+    # It is about `disconnect`, for which libzmq looks at it over ipc alone: tests/transports/test_reconnect_stop.py.
     acceptor = await script.listen()
     with context.socket(aiomq.PUSH, linger=0, reconnect_ivl=1) as push:
         push.set(aiomq.RECONNECT_STOP, ReconnectStop.AFTER_DISCONNECT)

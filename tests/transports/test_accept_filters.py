@@ -194,3 +194,18 @@ def test_ipc_filter_is_refused_where_the_system_has_no_credentials(
         context.socket(aiomq.PULL, **{option: 1})
 
     assert caught.value.errno == errno.EINVAL
+
+
+@linux
+async def test_peer_of_ipc_is_called_by_its_user_group_and_process(context: aiomq.Context, judge: Judge) -> None:
+    own = f":{os.getuid()}:{os.getgid()}:{os.getpid()}"
+    with context.socket(aiomq.PULL) as pull, pull.monitor() as events:
+        pull.bind("ipc://*")
+        push = judge.socket(zmq.PUSH)
+        push.connect(pull.last_endpoint)
+        push.send(b"x")
+        frame = await pull.recv(copy=False)
+
+        assert frame.get("Peer-Address") == f"localhost{own}"  # as libzmq has it, by glibc
+        accepted = await until(events, Event.ACCEPTED)
+        assert (accepted.peer_address, accepted.remote_endpoint) == (own, "")

@@ -191,6 +191,30 @@ async def test_bindtodevice_reaches_the_listener_or_is_refused(context: aiomq.Co
     assert refused.value.errno == errno.ENODEV
 
 
+async def test_bindtodevice_is_an_error_where_the_system_cannot_do_it(
+    context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "SO_BINDTODEVICE", raising=False)
+    with context.socket(aiomq.PULL, bindtodevice="lo", reconnect_ivl=1) as pull, pull.monitor() as events:
+        with pytest.raises(aiomq.ZMQBindError, match="BINDTODEVICE 'lo': this platform cannot do it") as refused:
+            pull.bind("tcp://*:*")
+        pull.connect("tcp://127.0.0.1:9")
+        assert "this platform cannot do it" in (await until(events, Event.CONNECT_RETRIED)).reason
+    assert refused.value.errno == errno.EOPNOTSUPP
+
+
+async def test_options_without_a_name_on_the_system_are_left_out(
+    context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TCP_USER_TIMEOUT", "TCP_MAXRT", "SO_PRIORITY", "TCP_KEEPCNT", "TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        monkeypatch.delattr(socket, name, raising=False)
+    options = {"tcp_maxrt": 1000, "priority": 3, "tcp_keepalive": 1, "tcp_keepalive_cnt": 3, "tcp_keepalive_idle": 3}
+    async with connected(context, **options) as descriptors:
+        for each in descriptors:
+            with borrowed(each) as sock:
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
 async def test_options_set_after_connect_are_for_the_next_connect(context: aiomq.Context, script: Script) -> None:
     with context.socket(aiomq.PUSH, reconnect_ivl=1) as push, push.monitor() as events:
         sock = script.bound()
