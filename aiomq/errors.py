@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno as _errno
 import os
+from typing import Any
 
 __all__ = [
     "EFSM",
@@ -61,11 +62,22 @@ class ZMQError(Exception):
         self.strerror = msg or strerror(self.errno)
         super().__init__(errno, self.strerror)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.errno, self.strerror, self.args, dict(self.__dict__))
+
     def __str__(self) -> str:
         return self.strerror
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.strerror!r})"
+
+
+def _restored(kind: type[ZMQError], number: int, text: str, args: tuple[Any, ...], state: dict[str, Any]) -> ZMQError:
+    """Make an error anew that came from another process; its class may take other arguments than it keeps."""
+    error = kind.__new__(kind)
+    error.errno, error.strerror, error.args = number, text, args
+    error.__dict__.update(state)
+    return error
 
 
 def _text_of(message: str | int | None, msg: str | None) -> str | None:

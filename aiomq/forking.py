@@ -1,9 +1,9 @@
 """After a fork: the child has copies of its parent's sockets, and must neither use nor disturb what they stand for.
 
-A copy shares its connections with the parent: what one side reads the other never sees, and a connection that the parent
-closes stays open as long as the child holds it. So in the child every copy is given up at once, whoever forked: its
-calls are refused, its descriptors let go, and nothing is sent, closed, or removed from the file system in the parent's
-name. The parent notices nothing.
+A copy shares its connections with the parent: what one side reads the other never sees, and a connection that the
+parent closes stays open as long as the child holds it. So in the child every copy is given up at once, whoever forked:
+its calls are refused, its descriptors let go, and nothing is sent, closed, or removed from the file system in the
+parent's name. The parent notices nothing.
 """
 
 from __future__ import annotations

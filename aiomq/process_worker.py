@@ -57,7 +57,7 @@ def _outcome_of(
         return Outcome(cancelled=True)
     except SystemExit as end:  # SIGTERM, or the worker's own wish: it is not to end whoever joins
         return Outcome(error=ChildProcessError(f"the worker ended its process with status {end.code}"))
-    except BaseException as error:  # noqa: BLE001  # it is raised again in whoever joins
+    except BaseException as error:  # it is raised again in whoever joins
         error.add_note(f"In the process of the worker:\n{''.join(traceback.format_exception(error)).rstrip()}")
         return Outcome(error=error)
 
@@ -83,7 +83,7 @@ def _packed(outcome: Outcome) -> bytes:
     try:
         packed = pickle.dumps(outcome)
         pickle.loads(packed)  # some go in that do not come out
-    except Exception as error:  # noqa: BLE001  # classes may raise anything here
+    except Exception as error:  # classes may raise anything here
         what = "raised" if outcome.error is not None else "returned"
         told = outcome.result if outcome.error is None else outcome.error
         text = f"what the worker {what} cannot be sent to another process ({error}): {told!r}"

@@ -103,22 +103,27 @@ class ProcessWorker(Worker[T]):
 
     def _watch(self, link: Connection) -> None:
         """Wait for the outcome, and for the end of the process."""
-        outcome: Outcome | None = None
-        try:
-            outcome = pickle.loads(link.recv_bytes())
-        except (EOFError, OSError):  # it ended without a word
-            outcome = None
+        outcome = _received(link)
         self._process.join()
         with self._lock:
             link.close()
         if outcome is None:
-            status = self._process.exitcode
-            self._outcome.set_exception(
-                ChildProcessError(f"worker {self.name} ended with status {status} and no result")
-            )
-        elif outcome.cancelled:
+            told = f"worker {self.name} ended with status {self._process.exitcode} and no result"
+            outcome = Outcome(error=ChildProcessError(told))
+        if outcome.cancelled:
             self._outcome.set_exception(CancelledError(f"worker {self.name} was cancelled"))
         elif outcome.error is not None:
             self._outcome.set_exception(outcome.error)
         else:
             self._outcome.set_result(outcome.result)
+
+
+def _received(link: Connection) -> Outcome | None:
+    """Wait for the outcome of a worker; return None if its process ended without one."""
+    try:
+        outcome: Outcome = pickle.loads(link.recv_bytes())
+    except (EOFError, OSError):
+        return None
+    except Exception as error:  # what was sent may have classes that say anything when they are made here
+        return Outcome(error=ChildProcessError(f"what came from the worker makes no sense here: {error!r}"))
+    return outcome

@@ -26,8 +26,8 @@ _numbers: Final = itertools.count(1)
 def run_in_thread(worker: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> ThreadWorker[T]:
     """Run a coroutine function in a new thread, in the best event loop there is.
 
-    A context may be passed to it: the worker makes its own sockets from that, and reaches the others by inproc. Contexts
-    that the worker makes are terminated at its end, as `aiomq.run` does; one that was passed is not, nor is
+    A context may be passed to it: the worker makes its own sockets from that, and reaches the others by inproc.
+    Contexts that the worker makes are terminated at its end, as `aiomq.run` does; one that was passed is not, nor is
     `Context.instance()`. The program does not end before its threads have.
 
     Args:
@@ -54,8 +54,8 @@ def check_worker(worker: object) -> None:
     if inspect.iscoroutine(worker):
         worker.close()
         raise TypeError("a worker is a coroutine function, and this is a coroutine: leave out the call")
-    call = worker if inspect.isroutine(worker) else getattr(worker, "func", getattr(worker, "__call__", None))
-    if not inspect.iscoroutinefunction(worker) and not inspect.iscoroutinefunction(call):
+    called = type(worker).__call__ if callable(worker) else None
+    if not inspect.iscoroutinefunction(worker) and not inspect.iscoroutinefunction(called):
         raise TypeError(f"a worker is a coroutine function (async def), not {worker!r}")
 
 
@@ -93,7 +93,7 @@ class ThreadWorker(Worker[T]):
             result = run(self._main(worker, args, kwargs))
         except asyncio.CancelledError:
             self._outcome.set_exception(CancelledError(f"worker {self.name} was cancelled"))
-        except BaseException as error:  # noqa: BLE001  # it is raised again in whoever joins
+        except BaseException as error:  # it is raised again in whoever joins
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(result)

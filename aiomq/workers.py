@@ -86,7 +86,7 @@ class Worker(Generic[T_co]):
                 raise TimeoutError(f"worker {self.name} has not ended within {timeout:g} seconds") from None
 
     async def stop(self) -> None:
-        """Cancel the worker and wait for its end, which is not an error then, nor is it that its context was terminated.
+        """Cancel the worker and wait for its end. To be cancelled is no error then, nor is a terminated context.
 
         Raises:
             What the worker raised else, before or on its way out.

@@ -32,10 +32,11 @@ LAYERS: Final = (
     frozenset({"transports"}),
     # 4: what a program holds in its hands
     frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy"})
-    | frozenset({"breaches", "core_protocols", "security", "status", "waiting"})
+    | frozenset({"breaches", "forking", "core_protocols", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
-    frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"}),
+    frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"})
+    | frozenset({"process_worker", "processes", "threads", "workers"}),
 )
 LAYER_OF: Final = {module: number for number, modules in enumerate(LAYERS) for module in modules}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 import pytest
 
@@ -132,3 +133,39 @@ def test_state_attribute_cannot_be_set() -> None:
 def test_attribute_of_the_class_is_the_option_itself() -> None:
     assert repr(OptionAttributes.sndhwm) == "<Option SNDHWM>"
     assert repr(StateAttributes.events) == "<State EVENTS>"
+
+
+def test_attribute_that_clears_takes_none_and_a_list_takes_one_more_each_time() -> None:
+    holder = Holder(SocketType.PULL)
+    holder.socks_proxy = "proxy.example:1080"
+    holder.plain_username = "me"
+    holder.tcp_accept_filter = "10.0.0.0/8"
+    holder.tcp_accept_filter = b"127.0.0.1"
+    holder.tcp_accept_filter = "127.0.0.1"
+    set_before = (holder.socks_proxy, holder.plain_username, len(holder.options.tcp_accept_filter))
+    holder.socks_proxy = None
+    holder.plain_username = None
+    holder.tcp_accept_filter = None
+
+    assert set_before == (b"proxy.example:1080", b"me", 3)
+    assert holder.options == default_options(SocketType.PULL)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the IPC filters are Linux's")
+def test_numbers_that_collect_are_kept_once_each() -> None:
+    holder = Holder(SocketType.PULL)
+    for number in (1, 2, 1):
+        holder.ipc_filter_uid = number
+    before = holder.options.ipc_filter_uid
+    holder.ipc_filter_uid = None
+
+    assert before == {1, 2}
+    assert holder.options.ipc_filter_uid == frozenset()
+
+
+def test_metadata_keeps_the_first_value_of_a_name_as_libzmq_does() -> None:
+    holder = Holder(SocketType.PULL)
+    for each in ("X-a:1", b"X-b:2:3", "X-a:4"):
+        holder.metadata = each
+
+    assert holder.options.metadata == ((b"X-a", b"1"), (b"X-b", b"2:3"))

@@ -14,6 +14,7 @@ from typing import Final
 from aiomq.endpoint import TcpEndpoint, format_tcp
 from aiomq.option_values import IPNetwork, proxy_address
 from aiomq.options import SocketOptions
+from aiomq.transports.addresses import host_text
 from aiomq.transports.adopted import adopt
 from aiomq.transports.base import ConnectionFactory
 from aiomq.transports.handover import hand_over
@@ -121,7 +122,9 @@ class TcpTransport:
     def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
         """Set the options of an accepted connection; return why it is not let in (TCP_ACCEPT_FILTER), if it is not."""
         if options.tcp_accept_filter:
-            host = transport.get_extra_info("peername")[0]
+            host = host_text(transport.get_extra_info("peername"))
+            if not host:
+                raise OSError(errno.ENOTCONN, "who connected has gone already")
             if not _in_networks(host, options.tcp_accept_filter):
                 return f"{host} is in no network of TCP_ACCEPT_FILTER"
         set_accepted_options(transport.get_extra_info("socket"), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -16,9 +17,11 @@ import zmq
 import aiomq
 from aiomq import Event
 from aiomq.constants import SocketType
+from aiomq.option_values import ip_network
 from aiomq.options import SocketOptions, default_options
 from aiomq.transports import credentials
 from aiomq.transports.credentials import PeerCredentials, admits, peer_credentials
+from aiomq.transports.tcp import TcpTransport
 from tests.transports.judge import Judge
 from tests.transports.scripted import Script, events_until, names, until
 
@@ -81,6 +84,21 @@ async def test_tcp_filter_of_libzmq_turns_aiomq_away_and_aiomq_tries_again(
         seen = await events_until(events, Event.CONNECT_RETRIED, 2)
 
     assert "HANDSHAKE_SUCCEEDED" not in names(seen)
+
+
+def test_tcp_filter_refuses_who_has_gone_before_he_was_looked_at() -> None:
+    class Gone(asyncio.BaseTransport):
+        """What a loop gives for a connection that was reset in the moment it was accepted."""
+
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return default
+
+    options = default_options(SocketType.PULL)
+    options.tcp_accept_filter = (ip_network(b"0.0.0.0/0"),)
+    with pytest.raises(OSError, match="has gone already") as caught:
+        TcpTransport().accepted(Gone(), options)
+
+    assert caught.value.errno == errno.ENOTCONN
 
 
 # -- ipc ---------------------------------------------------------------------------------------------------------------

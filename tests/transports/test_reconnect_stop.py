@@ -243,7 +243,7 @@ async def test_source_address_is_the_one_that_libzmq_sees(context: aiomq.Context
     assert got.get("Peer-Address") == "127.0.0.2"
 
 
-async def test_immediate_queues_for_libzmq_only_once_it_is_there(context: aiomq.Context, script: Script) -> None:
+async def test_immediate_queues_for_nobody_until_a_peer_is_there(context: aiomq.Context, script: Script) -> None:
     sock = script.bound()
     with context.socket(aiomq.PUSH, immediate=1, reconnect_ivl=1) as push:
         push.connect(closed_port(sock))
