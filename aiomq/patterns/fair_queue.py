@@ -39,7 +39,11 @@ class FairQueue:
             return None
         inbox = peer.inbox
         message = inbox.popleft()
-        if len(inbox) <= peer.low_water or not inbox:
+        if not inbox and not self._shared and peer.low_water < 0:  # a lone request or reply
+            peer.in_fair_queue = False
+            self._ring.clear()
+            self.front = None
+        elif len(inbox) <= peer.low_water or not inbox:
             self._ran_low(peer)
         elif self._shared:
             ring = self._ring
@@ -91,12 +95,7 @@ class FairQueue:
         """
         inbox = peer.inbox
         if not inbox:
-            if self._shared:
-                self.remove(peer)
-            else:
-                peer.in_fair_queue = False
-                self._ring.clear()
-                self.front = None
+            self.remove(peer)
         elif self._shared:
             self._ring.rotate(-1)
             self.front = self._ring[0]

@@ -142,6 +142,7 @@ class InprocPeer:
         if not self._streaming and near.in_fair_queue:
             room = self._safe - count - 1
             self._streaming = self.owner.peer_streams(self, near.inbox.append, room, self._streamed)
+            near.low_water = max(near.low_water, 0)
 
     def _streamed(self, count: int) -> None:
         """The grant is over, after so many messages."""
@@ -236,8 +237,8 @@ class InprocPeer:
         if near is not None:
             if near._streaming:
                 near.owner.revoke_grants()
+            self.low_water = -1  # until the other side is full, or streams, it has no use for word of an empty inbox
             if not near.writable and not near.left:
-                self.low_water = 0
                 near.become_writable()
         elif far is not None:
             self._report(far)
@@ -296,6 +297,7 @@ class InprocPeer:
             other.inbox = new_queue(latest_only=True)
         if self.owner.loop is other.owner.loop:
             self._near = other
+            self.low_water = -1
         else:
             self._far = other
 
