@@ -14,8 +14,8 @@ TIPC_RESERVED_TYPES: Final = 64
 
 _MAX: Final = 2**32 - 1
 _HOST_CID: Final = 2
-_NODE: Final = re.compile(r"<\s*(\d+)\.(\d+)\.(\d+)\s*:\s*(\d+)\s*>")
-_SERVICE: Final = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*(?:,\s*(\d+)\s*)?\}")
+_NODE: Final = re.compile(r"<\s*(\d+)\.(\d+)\.(\d+)\s*:\s*(\d+)\s*>", re.ASCII)
+_SERVICE: Final = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*(?:,\s*(\d+)\s*)?\}", re.ASCII)
 
 
 class VsockEndpoint(msgspec.Struct, frozen=True):

@@ -196,14 +196,9 @@ class Gate:
         """
         if self._error is not None:  # nobody would wake this waiter
             raise self._error
-        self.revoke()
-        self.budget = 0
-        waiter: asyncio.Future[None] = loop.create_future()
-        self.waiters.append(waiter)
-        self.is_awaited = True
+        waiter = self._join(loop, early=early)
         deadline = None if timeout_ms < 0 else loop.time() + timeout_ms / 1000
         timer = None if deadline is None else loop.call_at(deadline, self._expire, waiter, late)
-        waiter = self._wake_soon(waiter, loop, early)
         try:
             while True:
                 await waiter
@@ -212,7 +207,7 @@ class Gate:
                 early = early and self._is_behind(waiter)
                 if not early and (result := attempt()) is not None:
                     return result
-                waiter = self._wake_soon(self._renew(waiter, loop), loop, early)
+                waiter = self._renew(waiter, loop, early=early)
                 if deadline is not None and timer is not None:
                     if loop.time() >= deadline:  # woken for nothing in every turn, the timer would not get at it
                         raise Again(late)
@@ -227,21 +222,30 @@ class Gate:
                 timer.cancel()
             self._leave(waiter)
 
-    def _renew(self, waiter: asyncio.Future[None], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    def _join(self, loop: asyncio.AbstractEventLoop, *, early: bool) -> asyncio.Future[None]:
+        """Stand at the end of the line."""
+        self.revoke()
+        self.budget = 0
+        waiter: asyncio.Future[None] = loop.create_future()
+        self.waiters.append(waiter)
+        self.is_awaited = True
+        if early:
+            loop.call_soon(_wake, waiter)
+        return waiter
+
+    def _renew(
+        self, waiter: asyncio.Future[None], loop: asyncio.AbstractEventLoop, *, early: bool
+    ) -> asyncio.Future[None]:
         """Put a fresh future in the place of one that was woken for nothing."""
         fresh: asyncio.Future[None] = loop.create_future()
         self.waiters[self.waiters.index(waiter)] = fresh
+        if early:
+            loop.call_soon(_wake, fresh)
         return fresh
 
     def _is_behind(self, waiter: asyncio.Future[None]) -> bool:
         """Whether one who came before is woken and has not tried yet."""
         return any(other.done() for other in itertools.takewhile(lambda other: other is not waiter, self.waiters))
-
-    @staticmethod
-    def _wake_soon(waiter: asyncio.Future[None], loop: asyncio.AbstractEventLoop, wanted: bool) -> asyncio.Future[None]:
-        if wanted:
-            loop.call_soon(_wake, waiter)
-        return waiter
 
     @staticmethod
     def _expire(waiter: asyncio.Future[None], late: str) -> None:
@@ -251,7 +255,7 @@ class Gate:
     def _leave(self, waiter: asyncio.Future[None]) -> None:
         waiters = self.waiters
         if waiters[0] is waiter:
-            waiters.popleft()
+            del waiters[0]
         else:
             waiters.remove(waiter)
         if not waiters:

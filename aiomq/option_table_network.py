@@ -62,7 +62,11 @@ NETWORK: Final[tuple[OptionSpec, ...]] = (
         "When not to connect again: when refused (1), when the handshake failed (2), when the peer left (4).",
         maximum=7,
     ),
-    number(_O.USE_FD, "A descriptor that listens already, for the next bind to take over; -1 is none.", minimum=-1),
+    number(
+        _O.USE_FD,
+        "A descriptor that listens already, for the next bind of tcp or ipc to take over; -1 is none.",
+        minimum=-1,
+    ),
     octets(
         _O.SOCKS_PROXY,
         "The SOCKS5 proxy `host:port` to connect through, which also looks names up; empty is none.",

@@ -43,6 +43,29 @@ are there keep the value they were made with. Under "access", w is an option tha
 has and aiomq has not: it is answered with EINVAL and the reason.
 """
 
+_CONTEXT: Final = """
+## Options of a context
+
+A context has these of its own, as attributes (`context.max_sockets = 10`) and by `set` and `get`. They count at once. A
+bare number from 1 to 10 given to `set` or `get` is one of these, to `setsockopt` or `getsockopt` a socket option.
+
+| number | option | takes | default | status | |
+|---:|---|---|---|---|---|
+| 1 | `IO_THREADS` | from 0 | 1 | kept, without effect: the event loop does the input and output | |
+| 2 | `MAX_SOCKETS` | from 1 | 1023 | works | How many sockets there may be; one more is EMFILE. |
+| 3 | `SOCKET_LIMIT` | | 65535 | read only, libzmq's number | The largest MAX_SOCKETS of some systems. |
+| 3 | `THREAD_PRIORITY` | | | refused: there are no threads | |
+| 4 | `THREAD_SCHED_POLICY` | | | refused: there are no threads | |
+| 5 | `MAX_MSGSZ` | from 0 | 2147483647 | kept, without effect, as by libzmq | |
+| 6 | `MSG_T_SIZE` | | 64 | read only, libzmq's number | |
+| 7 | `THREAD_AFFINITY_CPU_ADD` | | | refused: there are no threads | |
+| 8 | `THREAD_AFFINITY_CPU_REMOVE` | | | refused: there are no threads | |
+| 9 | `THREAD_NAME_PREFIX` | | | refused: there are no threads | |
+| 10 | `ZERO_COPY_RECV` | 0 or 1 | 1 | kept, without effect: what is received is `bytes` | |
+| 42 | `IPV6` | 0 or 1 | 0 | works | The default of IPV6 for new sockets. |
+| 70 | `BLOCKY` | 0 or 1 | 1 | works | With 0 new sockets have LINGER 0. |
+"""
+
 _NO_BOUND: Final = frozenset({2**31 - 1, 2**32 - 2, 2**63 - 1})
 """The largest numbers of their kinds: nobody needs to be told."""
 
@@ -54,7 +77,7 @@ def page() -> str:
         "|---:|---|---|---|---|---|---|---|---|",
         *map(_row, OPTIONS.values()),
     ]
-    return "\n".join([_HEAD, *rows]) + "\n"
+    return "\n".join([_HEAD, *rows]) + "\n" + _CONTEXT
 
 
 def _row(spec: OptionSpec) -> str:

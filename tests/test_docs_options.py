@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from aiomq.constants import SocketOption
+import aiomq
+from aiomq.constants import ContextOption, SocketOption
 from aiomq.options import OPTIONS
 
 GENERATOR = Path(__file__).resolve().parent.parent / "docs" / "generate_options.py"
@@ -32,15 +33,26 @@ def test_options_page_is_up_to_date(generator: ModuleType) -> None:
 
 
 def test_options_page_names_every_option(generator: ModuleType) -> None:
-    page = generator.page()
+    page = generator.page().partition("## Options of a context")[0]
 
     for option in SocketOption:
         assert f"`{option.name}`" in page
     assert len(re.findall(r"^\| \d+ \| `", page, re.MULTILINE)) == len(OPTIONS) == len(SocketOption)
 
 
+def test_options_page_has_the_options_of_a_context(generator: ModuleType) -> None:
+    section = generator.page().partition("## Options of a context")[2]
+    rows = dict(re.findall(r"^\| \d+ \| `(\w+)` \| [^|]*\| (\d*)", section, re.MULTILINE))
+
+    assert {*ContextOption.__members__, "IPV6", "BLOCKY"} == rows.keys()
+    with aiomq.Context() as context:
+        for name, default in rows.items():
+            assert not default or context.get(name) == int(default)
+
+
 def test_options_page_says_why_an_option_is_kept_or_refused(generator: ModuleType) -> None:
-    lines = {line.split(" ")[3].strip("`"): line for line in generator.page().splitlines() if line.startswith("| ")}
+    table = generator.page().partition("## Options of a context")[0]
+    lines = {line.split(" ")[3].strip("`"): line for line in table.splitlines() if line.startswith("| ")}
 
     assert "| refused: use a STREAM socket" in lines["ROUTER_RAW"]
     assert "| kept, without effect: there are no I/O threads" in lines["AFFINITY"]
