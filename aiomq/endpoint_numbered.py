@@ -14,8 +14,9 @@ TIPC_RESERVED_TYPES: Final = 64
 
 _MAX: Final = 2**32 - 1
 _HOST_CID: Final = 2
-_NODE: Final = re.compile(r"<\s*(\d+)\.(\d+)\.(\d+)\s*:\s*(\d+)\s*>", re.ASCII)
-_SERVICE: Final = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*(?:,\s*(\d+)\s*)?\}", re.ASCII)
+_NODE: Final = re.compile(r"<\s*(\d{1,10})\.(\d{1,10})\.(\d{1,10})\s*:\s*(\d{1,10})\s*>", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]{1,10}")
+_SERVICE: Final = re.compile(r"\{\s*(\d{1,10})\s*,\s*(\d{1,10})\s*(?:,\s*(\d{1,10})\s*)?\}", re.ASCII)
 
 
 class VsockEndpoint(msgspec.Struct, frozen=True):
@@ -120,7 +121,7 @@ def port_text(node: int, reference: int) -> str:
 def _number(text: str, what: str) -> int | None:
     if text == "*":
         return None
-    if text.isascii() and text.isdigit() and int(text) < _MAX:
+    if _DIGITS.fullmatch(text) and int(text) < _MAX:
         return int(text)
     raise ValueError(f"its {what} is {text[:32]!r}, not '*' or a number below {_MAX}")
 

@@ -130,7 +130,6 @@ class StateAttributes:
     __slots__ = ()
 
     events = State(SocketOption.EVENTS, PollEvent)
-    fd = State(SocketOption.FD, int)
     last_endpoint = State(SocketOption.LAST_ENDPOINT, bytes.decode)
     mechanism = State(SocketOption.MECHANISM, SecurityMechanism)
     rcvmore = State(SocketOption.RCVMORE, bool)

@@ -48,7 +48,6 @@ _SPECS: Final = (
     state(_O.EVENTS, "What would not wait now, as `PollEvent` bits."),
     state(_O.LAST_ENDPOINT, "The endpoint of the last bind or connect, resolved.", kind=OptionKind.STR),
     state(_O.MECHANISM, "The security in use, as a `SecurityMechanism`.", attribute="mechanism"),
-    state(_O.FD, "A descriptor to watch for changes of EVENTS: readable means look again."),
     state(_O.THREAD_SAFE, "1 for the types that libzmq lets threads share.", kind=OptionKind.BOOL),
     state(_O.TOPICS_COUNT, "How many distinct topics are subscribed to.", socket_types=PUBLISHERS | {_T.SUB, _T.XSUB}),
     # Queues.

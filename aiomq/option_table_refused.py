@@ -19,6 +19,7 @@ _WEB: Final = "there are no ws and wss transports yet"
 _STR: Final = OptionKind.STR
 
 REFUSED: Final[tuple[OptionSpec, ...]] = (
+    refused(_O.FD, "A descriptor to watch for changes of EVENTS.", "there is none: aiomq.Poller watches sockets"),
     refused(_O.ROUTER_RAW, "Raw tcp on a ROUTER.", "use a STREAM socket, which replaced it in libzmq, too"),
     refused(_O.BLOCKY, "Whether new sockets linger.", "it is an option of the context: aiomq.Context().set(BLOCKY, 0)"),
     refused(_O.LOOPBACK_FASTPATH, "A short way for tcp inside Windows.", "Windows has it no more"),

@@ -105,10 +105,12 @@ class ProcessWorker(Worker[T]):
         """Wait for the outcome, and for the end of the process."""
         outcome = _received(link)
         self._process.join()
+        status = self._process.exitcode
         with self._lock:
             link.close()
+        self._process.close()
         if outcome is None:
-            told = f"worker {self.name} ended with status {self._process.exitcode} and no result"
+            told = f"worker {self.name} ended with status {status} and no result"
             outcome = Outcome(error=ChildProcessError(told))
         if outcome.cancelled:
             self._outcome.set_exception(CancelledError(f"worker {self.name} was cancelled"))

@@ -256,8 +256,6 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
             SocketOption.THREAD_SAFE: lambda: int(self._core.socket_type in THREAD_SAFE),
             SocketOption.TOPICS_COUNT: lambda: self._core.pattern.topics_count,
         }
-        if spec.option not in states:
-            raise ZMQError(errno.EINVAL, f"{spec.option.name} has no value on this socket: watch it with aiomq.Poller")
         return states[spec.option]()
 
     setsockopt = set

@@ -31,8 +31,8 @@ LAYERS: Final = (
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "core", "endpoints", "linger", "monitor", "limits", "monitor_socket", "observed", "poller", "proxy"})
-    | frozenset({"breaches", "forking", "core_protocols", "security", "status", "waiting"})
+    frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
+    | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"})

@@ -1,7 +1,14 @@
-"""What the first loop of its kind leaves open for good, libuv's pipe for signals, is opened before leaks are counted."""
+"""What is opened once for good is opened before leaks are counted: libuv's pipe for signals, and what spawning needs."""
 
 from __future__ import annotations
+
+import sys
 
 from aiomq.runner import loop_factory
 
 loop_factory()().close()
+
+if sys.platform != "win32":
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()

@@ -93,9 +93,10 @@ async def serve_for_ever(endpoint: str) -> None:
             await socket.send(await socket.recv())
 
 
-async def leave_a_context_open(made: list[aiomq.Context]) -> None:
+async def leave_a_context_open(made: list[aiomq.Context], bound: list[aiomq.Socket]) -> None:
     made.append(aiomq.Context())
-    made[0].socket(aiomq.PULL).bind("tcp://127.0.0.1:*")
+    bound.append(made[0].socket(aiomq.PULL))
+    bound[0].bind("tcp://127.0.0.1:*")
 
 
 async def use_the_shared_context() -> aiomq.Context:

@@ -141,7 +141,10 @@ def test_worker_whose_parent_is_gone_ends() -> None:
     async def main() -> None:
         async with aiomq.Context() as context, context.socket(aiomq.REQ) as socket:
             socket.bind(ENDPOINT)
-            with socket.monitor(aiomq.EVENT_DISCONNECTED) as events, program(source, socket.last_endpoint) as parent:
+            with (
+                socket.monitor(events=aiomq.EVENT_DISCONNECTED) as events,
+                program(source, socket.last_endpoint) as parent,
+            ):
                 await socket.send(b"there?")
                 assert await socket.recv() == b"there?"
                 parent.process.kill()

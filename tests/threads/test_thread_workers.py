@@ -183,13 +183,13 @@ def test_failure_that_nobody_joined_is_logged(caplog: pytest.LogCaptureFixture) 
 
 async def test_context_made_in_the_worker_is_terminated_at_its_end() -> None:
     made: list[aiomq.Context] = []
-    await run_in_thread(jobs.leave_a_context_open, made).join()
+    bound: list[aiomq.Socket] = []
+    await run_in_thread(jobs.leave_a_context_open, made, bound).join()
     assert made[0].closed
+    assert bound[0].closed
 
 
-async def test_contexts_of_others_survive_a_worker(
-    context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_contexts_of_others_survive_a_worker(context: aiomq.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiomq.Context, "_instance", None)
     shared = await run_in_thread(jobs.use_the_shared_context).join()
     assert not shared.closed
