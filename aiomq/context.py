@@ -193,6 +193,7 @@ class Context(ContextAttributes, OptionAttributes):
     def shutdown(self) -> None:
         """End every wait on this context's sockets, and every later call, with ContextTerminated. Closes nothing."""
         self._terminated = True
+        self.inproc_names.end()
         for core in tuple(self._cores):
             _in_its_loop(core, core.terminate)
 

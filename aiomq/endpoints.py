@@ -113,14 +113,14 @@ def make_dialer(core: SocketCore, names: InprocNames, address: str, routing_id: 
         return InprocDialer(core, names, str(target), routing_id)
     check_security(core.options)
     if isinstance(target, TcpEndpoint):
-        return Dialer(core, _tcp, target, address, routing_id, _connection_type(core))
+        return Dialer(core, _tcp, target, address, routing_id, connection_type=_connection_type(core))
     if isinstance(target, VsockEndpoint):
         _check_platform(_vsock, address)
         return Dialer(core, _vsock, target, address, routing_id)
     if isinstance(target, TipcEndpoint):
         _check_platform(_tipc, address)
         return Dialer(core, _tipc, target, address, routing_id)
-    return Dialer(core, _ipc, target, address, routing_id, _connection_type(core))
+    return Dialer(core, _ipc, target, address, routing_id, connection_type=_connection_type(core))
 
 
 def _check_platform(transport: VsockTransport | TipcTransport, address: str) -> None:

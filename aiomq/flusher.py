@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-__all__ = ["SLICE", "Flushable", "Flusher"]
+from aiomq.message import Item
+
+__all__ = ["SLICE", "Flushable", "Flusher", "LastBatch"]
 
 SLICE: Final = 256
 """So many peers are written to before everybody else in the loop gets a turn: a few milliseconds."""
@@ -30,15 +32,47 @@ class Flushable(Protocol):
         """The turn is over: write what is queued; later messages start a new turn."""
 
 
+class Encoder(Protocol):
+    """What turns queued messages into buffers."""
+
+    @property
+    def form(self) -> object:
+        """Encoders of the same form make the same of the same messages; None: no other does."""
+
+    def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
+        """Encode from the head of a queue, which is left as it is; return the buffers and how many items they hold."""
+
+
+class LastBatch:
+    """What was encoded last, for the next peer that is to get the same messages."""
+
+    __slots__ = ("_encoded", "_form", "_items")
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._form: object = None
+        self._encoded: tuple[list[bytes], int] = [], 0
+
+    def encode(self, encoder: Encoder, queue: deque[Item]) -> tuple[list[bytes], int]:
+        """Encode as the encoder does, or give what came out the last time, if the queue holds the same."""
+        items = list(queue)
+        if encoder.form is None or encoder.form != self._form or items != self._items:
+            self._items, self._form = items, encoder.form
+            self._encoded = encoder.encode(queue)
+        return self._encoded
+
+
 class Flusher:
     """Collects the peers of one socket that got messages in this turn; one loop callback serves them all."""
 
-    __slots__ = ("_behind", "_corked", "_loop", "_turn_ended")
+    __slots__ = ("_behind", "_corked", "_loop", "_turn_ended", "last_batch")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, turn_ended: Callable[[], None]) -> None:
         self._loop = loop
         self._turn_ended = turn_ended
         self._corked: list[Flushable] = []
+        self.last_batch: LastBatch | None = None
+        """While several peers are written to, one after the other; else None."""
         self._behind: deque[Flushable] = deque()
         """What is left of turns that ended with more peers than are written to at once."""
 
@@ -74,9 +108,14 @@ class Flusher:
         """Write what was held back: to a slice of the peers here, and to one after each further turn."""
         self._turn_ended()
         corked, self._corked = self._corked, []
+        if len(corked) == 1 and not self._behind:
+            corked[0].uncork()
+            return
         if len(corked) <= SLICE and not self._behind:
+            self.last_batch = LastBatch()
             for peer in corked:
                 peer.uncork()
+            self.last_batch = None
             return
         is_behind = self.is_behind
         self._behind.extend(corked)
@@ -85,7 +124,9 @@ class Flusher:
 
     def _next_slice(self) -> None:
         behind = self._behind
+        self.last_batch = LastBatch()
         for _ in range(min(SLICE, len(behind))):
             behind.popleft().uncork()
+        self.last_batch = None
         if behind:
             self._loop.call_soon(self._next_slice)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from aiomq.cli.demo import DemoError, show
+from aiomq.cli.proxy import add_command as add_proxy
 from aiomq.runner import run
 from aiomq.version import __version__
 
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or another number if something failed; the text is on standard error then.
     """
     parsed = _parser().parse_args(arguments)
+    status: int = parsed.command(parsed)
+    return status
+
+
+def _demo(parsed: argparse.Namespace) -> int:
     try:
         run(show(parsed.seconds))
     except DemoError as error:
@@ -54,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="how long to send as fast as possible, from 0.1 to 10 seconds (default: 2)",
     )
+    shown.set_defaults(command=_demo)
+    add_proxy(commands)
     return parser
 
 

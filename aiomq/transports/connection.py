@@ -317,10 +317,9 @@ class Connection(asyncio.BufferedProtocol):
     def _deliver(self, items: list[Item]) -> None:
         peer = self.peer
         assert peer is not None
-        count = len(items)
         peer.inbox.extend(items)
-        peer.received += count
-        peer.owner.message_received(peer, count)
+        peer.received += len(items)
+        peer.owner.message_received(peer, len(items))
 
     def refill(self) -> None:
         """The inbox ran low: decode what waits, and read on."""
@@ -352,7 +351,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         outbox = peer.outbox
         while outbox and not self._write_paused and not self._closing and not self.lost:
-            buffers, count = self._encoder.encode(outbox)
+            batch = peer.flusher.last_batch
+            buffers, count = batch.encode(self._encoder, outbox) if batch else self._encoder.encode(outbox)
             if len(buffers) == 1:
                 self.transport.write(buffers[0])
             else:

@@ -65,6 +65,7 @@ class Dialer(Generic[TargetT_contra]):
         target: TargetT_contra,
         endpoint: str,
         routing_id: bytes = b"",
+        *,
         connection_type: type[Connection] = Connection,
     ) -> None:
         self._owner = owner

@@ -357,6 +357,18 @@ class InprocPeer:
         self.leave()
         self._near = self._far = None
 
+    @property
+    def leaves_messages(self) -> bool:
+        """Whether messages wait here for the name to be bound. Subscriptions are of no use without their socket."""
+        return any(not isinstance(item, Control) for item in self._pipe)
+
+    def inherit(self, former: InprocPeer) -> None:
+        """Take what an end left that was closed before the name was bound, and end too. Runs in this end's loop."""
+        if former.farewell:
+            former._pipe.append(former.farewell)
+        self._far = former
+        self.other_closed()
+
     def end_with_socket(self) -> None:
         """End the link: the other side keeps what it has."""
         self.inbox.clear()

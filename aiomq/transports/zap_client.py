@@ -15,7 +15,6 @@ from aiomq.counters import Tally
 from aiomq.message import Frames
 from aiomq.options import SocketOptions
 from aiomq.transports.inproc import InprocPeer
-from aiomq.transports.inproc_links import link_peers
 from aiomq.transports.inproc_names import InprocNames
 from aiomq.transports.inproc_owner import InprocOwner
 from aiomq.zmtp.errors import ZmtpError
@@ -88,9 +87,7 @@ class ZapQuestion(InprocOwner):
         """Send the request to the handler, or to the one that is about to begin."""
         link = self._link = InprocPeer(self, ENDPOINT)
         link.put(request)
-        listener = self._names.find_or_wait(link)
-        if listener is not None:
-            link_peers(link, listener.owner, listener.options)
+        self._names.link_or_wait(link)
 
     def settle(self, verdict: ZapReply | ZmtpError) -> None:
         """Tell the verdict, in the next turn: the handler is in the middle of its own work."""

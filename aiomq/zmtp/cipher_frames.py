@@ -50,6 +50,7 @@ class CipherEncoder(FrameEncoder):
 
     def __init__(self, *, subscription_commands: bool, cipher: TrafficCipher) -> None:
         super().__init__(subscription_commands=subscription_commands)
+        self.form = None  # every connection has keys of its own
         self._cipher = cipher
 
     def encode_one(self, item: Item) -> bytes | None:

@@ -288,10 +288,12 @@ def _starts_large(chunk: memoryview) -> bool:
 class FrameEncoder:
     """Turns queued messages into buffers for the transport."""
 
-    __slots__ = ("_subscription_commands",)
+    __slots__ = ("_subscription_commands", "form")
 
     def __init__(self, *, subscription_commands: bool) -> None:
         self._subscription_commands = subscription_commands
+        self.form: object = subscription_commands
+        """Encoders of the same form make the same of the same messages; None: no other does."""
 
     def encode_one(self, item: Item) -> bytes | None:
         """Return a message alone, as a request or a reply goes; None for one with large frames, and no message."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from struct import Struct
-from typing import Final
+from typing import ClassVar, Final
 
 from aiomq.message import Item, Membership, Subscription
 from aiomq.zmtp.assembly import Assembly
@@ -100,6 +100,8 @@ class LegacyFrameEncoder:
     """Does for ZMTP 1.0 what `FrameEncoder` does for later versions, by the same call."""
 
     __slots__ = ()
+
+    form: ClassVar[object] = "1.0"
 
     def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
         """Encode from the head of a queue, which is left as it is; return the buffers and how many items they hold."""

@@ -41,7 +41,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="session")
-def programs(request: pytest.FixtureRequest) -> Path:
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with programs."""
     named = os.environ.get("AIOMQ_PUBLIC_PROGRAMS")
     if named:
@@ -50,7 +50,9 @@ def programs(request: pytest.FixtureRequest) -> Path:
         version = importlib.metadata.version("pyzmq")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("pyzmq is not installed, and AIOMQ_PUBLIC_PROGRAMS names no directory of programs")
-    directory: Path = request.config.cache.mkdir(f"public-programs-{version}")
+    kept = getattr(request.config, "cache", None)  # none under -p no:cacheprovider
+    name = f"public-programs-{version}"
+    directory: Path = tmp_path_factory.mktemp(name) if kept is None else kept.mkdir(name)
     if not any(directory.glob("*.tar.gz")):
         _download(f"pyzmq=={version}", directory)
     with tarfile.open(next(directory.glob("*.tar.gz"))) as archive:

@@ -1,4 +1,4 @@
-"""What is opened once for good is opened before leaks are counted: libuv's pipe for signals, and what spawning needs."""
+"""What is opened once for good must be open before leaks are counted: libuv's pipe for signals, what spawning needs."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import threading
 import aiomq
 
 
-class Awkward(Exception):
+class AwkwardError(Exception):
     """An error that pickle takes, and does not give back."""
 
     def __init__(self, first: int, second: int) -> None:
@@ -47,7 +47,7 @@ async def fail_to_bind() -> None:
 
 
 async def fail_awkwardly() -> None:
-    raise Awkward(1, 2)
+    raise AwkwardError(1, 2)
 
 
 async def return_what_cannot_travel() -> object:

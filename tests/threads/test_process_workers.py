@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -41,7 +40,7 @@ async def test_errors_of_aiomq_come_back_whole() -> None:
 
 
 async def test_error_that_cannot_travel_is_told_in_words() -> None:
-    with pytest.raises(ChildProcessError, match="Awkward"):
+    with pytest.raises(ChildProcessError, match="AwkwardError"):
         await run_in_process(jobs.fail_awkwardly).join()
 
 
@@ -110,10 +109,9 @@ async def test_sigterm_ends_the_worker_and_not_whoever_joins() -> None:
             await worker.join()
 
 
-@pytest.mark.parametrize("arguments", [(lambda: None,), (object, contextlib.nullcontext)])
-def test_arguments_that_cannot_travel_are_refused(arguments: tuple[object, ...]) -> None:
-    with pytest.raises(TypeError, match=r"sent by pickle|async def"):
-        run_in_process(jobs.add, *arguments, second=lambda: None)  # type: ignore[arg-type]
+def test_argument_that_cannot_travel_is_refused() -> None:
+    with pytest.raises(TypeError, match="sent by pickle"):
+        run_in_process(jobs.add, 1, second=lambda: None)  # type: ignore[arg-type]
 
 
 def test_function_inside_another_is_refused() -> None:

@@ -90,8 +90,8 @@ async def test_stop_is_the_end_without_an_error() -> None:
 
 async def test_stop_raises_what_the_worker_raised() -> None:
     worker = run_in_thread(jobs.fail, "before its end")
-    while not worker.done():
-        await asyncio.sleep(0)
+    with pytest.raises(LookupError):
+        await worker.join()
     with pytest.raises(LookupError):
         await worker.stop()
 
