@@ -17,6 +17,9 @@ _SLACK: Final = 1.0
 _LOOK: Final = 0.05
 """Seconds between two looks whether the loops of other threads still exist: they end without a word."""
 
+_SLICE: Final = 0.25
+"""Seconds that are waited at a time: what a loop that stands still takes longer is not held against the sockets."""
+
 
 async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[SocketCore]:
     """Wait until closed sockets are finished, for as long as they make progress.
@@ -56,18 +59,21 @@ async def wait_finished(cores: Collection[SocketCore], grace: float) -> list[Soc
 async def _happens(changed: asyncio.Event, seconds: float, waiting: Collection[SocketCore]) -> bool:
     """Wait for an event, for so long at most; return whether it came.
 
-    A loop in another thread may be closed meanwhile, and then finishes nothing: its sockets are given up.
+    Time in which this loop got no turn, for the machine is busy or the program was stopped, is not counted: nothing
+    could move in it. A loop in another thread may be closed meanwhile, and then finishes nothing: its sockets are given
+    up.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
     elsewhere = [core for core in waiting if core.thread is not None and core.loop is not loop]
+    left = seconds
     while not changed.is_set():
-        left = deadline - loop.time()
         if left <= 0:
             return False
+        waited = min(left, _LOOK if elsewhere else _SLICE)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(left, _LOOK) if elsewhere else left):
+            async with asyncio.timeout(waited):
                 await changed.wait()
+        left -= waited
         for core in elsewhere:
             if not core.finished and core.loop.is_closed():
                 core.abandon()

@@ -35,6 +35,10 @@ def _ignored(count: int) -> None:
     """Nobody counts."""
 
 
+def _unnoticed(peer: Peer) -> None:
+    """Nobody keeps a record."""
+
+
 class Peer(Protocol):
     """The socket's end of one link, as a pattern sees it: a bounded outbox and a bounded inbox."""
 
@@ -127,6 +131,9 @@ class Pattern:
     last_group: bytes = b""
     """Of the message that `try_recv` gave last: the group that it was sent to (DISH); empty for types without."""
 
+    keeps_away_peers: ClassVar[bool] = False
+    """Whether a peer may go away and come back (`Socket.durable`): a type that sends, and not to one peer for good."""
+
     picks_peer: ClassVar[bool] = False
     """Whether it is the message that says whom it goes to: one that has to wait then says nothing of the next."""
 
@@ -141,6 +148,8 @@ class Pattern:
         """To be called when somebody has subscribed (PUB, XPUB); set by the socket."""
         self.audience_changes: Callable[[], None] = _nobody
         """To be called before anything but an event of a peer changes who gets a message; set by the socket."""
+        self.topics_changed: Callable[[Peer], None] = _unnoticed
+        """To be called with a peer whose subscriptions have changed (PUB, XPUB); set by a durable socket."""
         self.spent: Callable[[int], None] = _ignored
         """To be called when one message went to a crowd, with the number of peers; set by the socket."""
         self._dropped = 0
@@ -299,6 +308,20 @@ class Pattern:
 
     def hiccup(self, peer: Peer) -> None:
         """A dialed peer lost its connection and will get another; its outbox is kept unless the pattern discards it."""
+
+    def peer_away(self, peer: Peer) -> None:
+        """An attached peer of a durable socket has no connection, and may come back: its outbox and more is kept."""
+
+    def peer_back(self, peer: Peer) -> None:
+        """A peer that was away has a connection again."""
+
+    def topics_of(self, peer: Peer) -> Sequence[bytes]:
+        """Return what a peer is subscribed to (PUB, XPUB)."""
+        return ()
+
+    def restore(self, peer: Peer, topics: Sequence[bytes]) -> None:
+        """Attach a peer that a store remembers, with its subscriptions. It is away: `peer_away` follows."""
+        self.attach(peer)
 
     def detach(self, peer: Peer) -> None:
         """A peer is gone. What is left in its inbox stays readable; whoever wants it dropped clears it before."""

@@ -14,6 +14,7 @@ from aiomq.errors import ZMQError
 from aiomq.message import Message
 from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
+from aiomq.patterns.away import AwayPeers
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.fair_queue import FairQueue
 from aiomq.patterns.load_balancer import LoadBalancer, TrySend
@@ -36,7 +37,8 @@ class DealerPattern(Pattern):
     conflates = (True, True)
     lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.HICCUP_MSG})
     mutes = MUTES
-    __slots__ = ("_balancer", "_fair_queue", "_overflow", "can_recv", "can_send", "try_recv", "try_send")
+    keeps_away_peers = True
+    __slots__ = ("_away", "_balancer", "_fair_queue", "_overflow", "can_recv", "can_send", "try_recv", "try_send")
 
     try_send: TrySend
     """The load balancer's own: one call less for each message."""
@@ -51,6 +53,7 @@ class DealerPattern(Pattern):
         super().__init__(options)
         self._balancer = LoadBalancer()
         self._overflow = Overflow()
+        self._away = AwayPeers(self._balancer, self._overflow)
         self._fair_queue = FairQueue()
         self.try_send = self._balancer.try_send
         self.can_send = self._balancer.can_send
@@ -87,6 +90,7 @@ class DealerPattern(Pattern):
             probe(peer)
         self._overflow.attach(peer)
         self._balancer.attach(peer)
+        self._away.settle()
 
     def peer_readable(self, peer: Peer) -> None:
         """Read from a peer that sent something."""
@@ -94,13 +98,24 @@ class DealerPattern(Pattern):
 
     def peer_writable(self, peer: Peer) -> None:
         """Give a peer that has room again its share of the messages."""
-        self._balancer.peer_writable(peer)
+        if not self._away.is_out(peer):
+            self._balancer.peer_writable(peer)
+
+    def peer_away(self, peer: Peer) -> None:
+        """Give nothing more to a peer that is away, unless nobody else is there; what it sent is read."""
+        self._away.leave(peer)
+
+    def peer_back(self, peer: Peer) -> None:
+        """Give a peer that came back its share of the messages."""
+        self._away.back(peer)
 
     def detach(self, peer: Peer) -> None:
         """Send nothing more to a peer that is gone, and read what it left."""
+        self._away.forget(peer)
         self._overflow.detach(peer)
         self._balancer.detach(peer)
         self._fair_queue.detach(peer)
+        self._away.settle()
 
 
 class RouterPattern(Pattern):
@@ -116,6 +131,7 @@ class RouterPattern(Pattern):
     mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
     picks_peer = True
     wants_routing_id = True
+    keeps_away_peers = True
     __slots__ = ("_fair_queue", "_identified", "_table", "can_recv")
 
     can_recv: Callable[[], bool]

@@ -35,6 +35,10 @@ class Overflow:
         self.dropped = 0
         self._peers: deque[Peer] = deque()
 
+    def __len__(self) -> int:
+        """Count the peers."""
+        return len(self._peers)
+
     def attach(self, peer: Peer) -> None:
         """A peer exists now."""
         self._peers.append(peer)

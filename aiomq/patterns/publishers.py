@@ -31,6 +31,7 @@ class _Publisher(Pattern):
     """The sending half that PUB and XPUB share, and the care for what peers send."""
 
     accepts_subscriptions = True
+    keeps_away_peers = True
     mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
     picks_peer = True
 
@@ -108,6 +109,20 @@ class _Publisher(Pattern):
             self.distributor.send(self.options.xpub_welcome_msg, (peer,))
         self.peer_readable(peer)
 
+    def topics_of(self, peer: Peer) -> Sequence[bytes]:
+        """Return the topics of which a peer gets the messages."""
+        return self._table.topics_of(peer)
+
+    def restore(self, peer: Peer, topics: Sequence[bytes]) -> None:
+        """Take on a peer that a store remembers: it was greeted in its time."""
+        self.distributor.attach(peer)
+        for topic in topics:
+            self._take_over(peer, topic)
+        self.audience_changed()
+
+    def _take_over(self, peer: Peer, topic: bytes) -> None:
+        self._table.add(peer, topic)
+
     def _consume(self, peer: Peer) -> None:
         """Take one item out of a peer's inbox and do what it says."""
         inbox = peer.inbox
@@ -132,9 +147,11 @@ class _Publisher(Pattern):
         table = self._asked()
         if not change.subscribe:
             self._cancel(peer, change)
+            self.topics_changed(peer)
         elif table.has_room(peer, change.topic):
             self._subscribe(peer, change)
             self.audience_changed()
+            self.topics_changed(peer)
         else:
             peer.inbox.clear()
             self.detach(peer)
@@ -242,6 +259,7 @@ class XPubPattern(_Publisher):
         if self._last_peer is not None:
             self._table.add(self._last_peer, topic)
             self.audience_changed()
+            self.topics_changed(self._last_peer)
 
     def unsubscribe(self, topic: bytes) -> None:
         """Cancel a subscription of the peer of the last message read; no effect if that peer is gone.
@@ -252,6 +270,7 @@ class XPubPattern(_Publisher):
         self._check_manual("UNSUBSCRIBE")
         if self._last_peer is not None:
             self._table.remove(self._last_peer, topic)
+            self.topics_changed(self._last_peer)
 
     def _check_manual(self, option: str) -> None:
         if not self._is_manual():
@@ -331,6 +350,12 @@ class XPubPattern(_Publisher):
         elif gone and (was_known or not self._notifications.is_full):
             # Cancelling what nobody has is told too, as in libzmq, but changes nothing that would be worth a queue.
             self._tell(change, peer)
+
+    def _take_over(self, peer: Peer, topic: bytes) -> None:
+        if self._is_manual():  # the user granted it in its time
+            self._table.add(peer, topic)
+        else:
+            self._subscribe(peer, Subscription(topic, subscribe=True))
 
     def _tell(self, change: Subscription, peer: Peer | None) -> None:
         if self._tells_everything(subscribe=change.subscribe):

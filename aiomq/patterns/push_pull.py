@@ -11,6 +11,7 @@ from collections.abc import Callable
 from aiomq.message import Message
 from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
+from aiomq.patterns.away import AwayPeers
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.fair_queue import FairQueue, discard_inbox
 from aiomq.patterns.load_balancer import LoadBalancer, TrySend
@@ -25,7 +26,8 @@ class PushPattern(Pattern):
     name = "PUSH"
     conflates = (False, True)
     mutes = MUTES
-    __slots__ = ("_balancer", "_overflow", "can_send", "try_send")
+    keeps_away_peers = True
+    __slots__ = ("_away", "_balancer", "_overflow", "can_send", "try_send")
 
     try_send: TrySend
     """The load balancer's own: one call less for each message."""
@@ -36,6 +38,7 @@ class PushPattern(Pattern):
         super().__init__(options)
         self._balancer = LoadBalancer()
         self._overflow = Overflow()
+        self._away = AwayPeers(self._balancer, self._overflow)
         self.try_send = self._balancer.try_send
         self.can_send = self._balancer.can_send
 
@@ -63,6 +66,7 @@ class PushPattern(Pattern):
         """Give a new peer its share of the messages."""
         self._overflow.attach(peer)
         self._balancer.attach(peer)
+        self._away.settle()
 
     def peer_readable(self, peer: Peer) -> None:
         """Throw away what came in: RFC 30 lets nothing but messages from PUSH to PULL pass."""
@@ -70,12 +74,23 @@ class PushPattern(Pattern):
 
     def peer_writable(self, peer: Peer) -> None:
         """Give a peer that has room again its share of the messages."""
-        self._balancer.peer_writable(peer)
+        if not self._away.is_out(peer):
+            self._balancer.peer_writable(peer)
+
+    def peer_away(self, peer: Peer) -> None:
+        """Give nothing more to a peer that is away, unless nobody else is there."""
+        self._away.leave(peer)
+
+    def peer_back(self, peer: Peer) -> None:
+        """Give a peer that came back its share of the messages."""
+        self._away.back(peer)
 
     def detach(self, peer: Peer) -> None:
         """Send nothing more to a peer that is gone."""
+        self._away.forget(peer)
         self._overflow.detach(peer)
         self._balancer.detach(peer)
+        self._away.settle()
 
 
 class PullPattern(Pattern):

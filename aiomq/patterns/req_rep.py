@@ -153,6 +153,7 @@ class RepPattern(Pattern):
     """
 
     name = "REP"
+    keeps_away_peers = True
     __slots__ = ("_envelope", "_fair_queue", "_origin", "_replying", "_request")
 
     def __init__(self, options: SocketOptions) -> None:

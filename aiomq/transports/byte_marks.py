@@ -24,6 +24,7 @@ class ByteMarkedConnection(Connection):
     is no longer there was the first to come.
     """
 
+    takes_lone = False
     __slots__ = ("_held", "_mark", "_sizes")
 
     def __init__(self, host: ConnectionHost, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:

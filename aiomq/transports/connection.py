@@ -13,19 +13,17 @@ from collections import deque
 from typing import Final, cast
 
 from aiomq.constants import Event
-from aiomq.message import Item
 from aiomq.options import SocketOptions
-from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
 from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
-from aiomq.transports.heartbeat import Heartbeat, answer_commands, heartbeat_for
+from aiomq.transports.heartbeat import heartbeat_for
 from aiomq.transports.peer_properties import peer_address
-from aiomq.transports.scratch import scratch_for
+from aiomq.transports.reading import Reading
 from aiomq.transports.zap_client import Verdict, ZapQuestion
-from aiomq.zmtp.codecs import Decoder, Encoder, codec_for
+from aiomq.zmtp.codecs import Encoder, codec_for
 from aiomq.zmtp.errors import ZmtpError
-from aiomq.zmtp.frames import FrameEncoder
+from aiomq.zmtp.frames import FrameDecoder, FrameEncoder
 from aiomq.zmtp.session import Session
 
 __all__ = ["Connection"]
@@ -40,25 +38,19 @@ CLOSE_GRACE: Final = 1.0
 """Seconds that the rest of a closing transport's buffer gets to leave, where no linger says otherwise."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(Reading):
     """See the module. Its life: connected, handshake, ready, lost; every step at most once."""
 
     __slots__ = (
         "_closing",
-        "_decoder",
         "_encoder",
         "_ended_here",
-        "_error",
         "_finishing",
         "_handshake_timer",
-        "_heartbeat",
         "_held_commands",
         "_kill_timer",
         "_options",
-        "_paused",
-        "_pumping",
         "_question",
-        "_scratch",
         "_session",
         "_write_paused",
         "address",
@@ -67,12 +59,12 @@ class Connection(asyncio.BufferedProtocol):
         "local",
         "loop",
         "lost",
-        "peer",
         "routing_id",
         "transport",
     )
 
     def __init__(self, host: ConnectionHost, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
+        super().__init__(loop)
         self.host = host
         self.loop = loop
         self.address = ""
@@ -83,26 +75,19 @@ class Connection(asyncio.BufferedProtocol):
         """What the peer announced in its handshake."""
         self.fd = -1
         self.lost = False
-        self.peer: StreamPeer | None = None
         self.transport: asyncio.Transport
         self._options = options
         self._session = Session(host.session_config())
-        self._decoder: Decoder | None = None
         self._encoder: Encoder
-        self._error: Exception | None = None
         self._closing = False
         self._ended_here = False
         """It was not the peer, nor the network, that ended it."""
         self._finishing = False
         self._handshake_timer: asyncio.TimerHandle | None = None
-        self._heartbeat: Heartbeat | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
         self._question: ZapQuestion | None = None
-        self._paused = False
-        self._pumping = False
         self._write_paused = False
         self._held_commands: deque[bytes] | None = None  # hardly anybody needs one, and it is large
-        self._scratch = scratch_for(loop)
 
     # -- called by the transport -------------------------------------------------------------------------------------
 
@@ -124,33 +109,9 @@ class Connection(asyncio.BufferedProtocol):
         self.local = address_text(transport.get_extra_info("sockname"))
         self.fd = sock.fileno() if sock is not None else -1
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the next bytes go: the rest of a large frame, or the scratch buffer."""
-        if self._decoder is not None:
-            room = self._decoder.assembly.room
-            if room is not None:
-                return room
-        return self._scratch
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take in what was read."""
-        if self._heartbeat is not None:
-            self._heartbeat.heard()
-        try:
-            decoder = self._decoder
-            if decoder is None:
-                self._session.receive_data(self._scratch[:nbytes])
-                self._continue_handshake()
-            elif decoder.assembly.room is not None:
-                item, whole = decoder.assembly.fill_large(nbytes)
-                if whole and item is not None:
-                    self._deliver([item])
-                    self._pump()
-            else:
-                decoder.feed(self._scratch[:nbytes])
-                self._pump()
-        except ZmtpError as error:
-            self.fail(error)
+    def _receive_handshake(self, data: memoryview) -> None:
+        self._session.receive_data(data)
+        self._continue_handshake()
 
     def pause_writing(self) -> None:
         """The transport's buffer is full."""
@@ -238,6 +199,7 @@ class Connection(asyncio.BufferedProtocol):
             self._handshake_timer.cancel()
             self._handshake_timer = None
         self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
+        self._knows_lone = self.takes_lone and isinstance(self._decoder, FrameDecoder)
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
@@ -259,88 +221,6 @@ class Connection(asyncio.BufferedProtocol):
     def _peer_silent(self, why: str) -> None:
         self._error = TimeoutError(why)
         self._abort()
-
-    # -- from the wire to the inbox ----------------------------------------------------------------------------------
-
-    def _pump(self) -> None:
-        """Decode as far as the inbox has room; read on only when all is decoded and there is room for more."""
-        peer = self.peer
-        decoder = self._decoder
-        assert peer is not None
-        assert decoder is not None
-        inbox = peer.inbox
-        hwm = peer.marks.rcvhwm or UNLIMITED  # as it is now: this option works at once
-        if not self._paused:  # most often all of it is decoded at once, and there is room for more
-            items = decoder.take(hwm - len(inbox))
-            if decoder.assembly.commands:
-                self._answer_commands()
-            if items:
-                count = len(items)
-                inbox.extend(items)
-                peer.received += count
-                peer.owner.message_received(peer, count)
-            if decoder.starved and len(inbox) < hwm:
-                return
-        self._pump_on(peer, decoder, hwm)
-
-    def _pump_on(self, peer: StreamPeer, decoder: Decoder, hwm: int) -> None:
-        """Decode while there is room, and pause or resume reading."""
-        inbox = peer.inbox
-        self._pumping = True
-        try:
-            while not decoder.starved and len(inbox) < hwm:
-                items = decoder.take(hwm - len(inbox))
-                if decoder.assembly.commands:
-                    self._answer_commands()
-                if items:
-                    self._deliver(items)
-        finally:
-            self._pumping = False
-        decoder.detach_chunk()
-        is_full = not decoder.starved or len(inbox) >= hwm
-        self._read_on(peer, is_full=is_full, low_water=hwm - low_water_mark(hwm))
-
-    def _read_on(self, peer: StreamPeer, *, is_full: bool, low_water: int) -> None:
-        """Pause reading until a full inbox is down to its low-water mark; go on where there is room."""
-        if is_full:
-            peer.low_water = low_water
-            if not self._paused:
-                self._paused = True
-                self.transport.pause_reading()
-                peer.owner.inbox_full()
-        elif self._paused:
-            peer.low_water = -1
-            self._paused = False
-            if not self.lost and not self.transport.is_closing():
-                self.transport.resume_reading()
-
-    def _deliver(self, items: list[Item]) -> None:
-        peer = self.peer
-        assert peer is not None
-        peer.inbox.extend(items)
-        peer.received += len(items)
-        peer.owner.message_received(peer, len(items))
-
-    def refill(self) -> None:
-        """The inbox ran low: decode what waits, and read on."""
-        if self._paused and not self._pumping:
-            try:
-                self._pump()
-            except ZmtpError as error:
-                self.fail(error)
-
-    def _deliver_rest(self) -> None:
-        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds."""
-        decoder = self._decoder
-        if decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError):
-            try:
-                self._deliver(decoder.take(UNLIMITED))
-            except ZmtpError as error:
-                self._error = error
-
-    def _answer_commands(self) -> None:
-        assert self._decoder is not None
-        answer_commands(self._decoder.assembly.commands, self._heartbeat, self._send_command)
 
     # -- from the outbox to the wire ---------------------------------------------------------------------------------
 

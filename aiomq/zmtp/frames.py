@@ -15,51 +15,36 @@ from itertools import accumulate, islice
 from struct import Struct
 from typing import Final
 
-from aiomq.message import Control, Frames, Item, Subscription
+from aiomq.message import Control, Item, Message, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.joining import (
+    BATCH_BYTES,
+    COMMAND,
+    LARGE_FRAME,
+    LONG,
+    MORE,
+    add_frame,
+    add_message,
+    command_headers,
+    join_columns,
+    join_uniform,
+    last_headers,
+    more_headers,
+)
 from aiomq.zmtp.runs import take_frames, take_messages
 
-__all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "FrameDecoder", "FrameEncoder"]
-
-MORE: Final = 1
-LONG: Final = 2
-COMMAND: Final = 4
-
-LARGE_FRAME: Final = 8192
-"""From this size on a body is handed to the transport, and cut out of a chunk, by itself: joining costs a copy."""
-
-BATCH_BYTES: Final = 256 * 1024
-"""One encoder batch stops growing here, so that what is in a transport's buffer, beyond any HWM, stays bounded."""
+__all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "LONGEST_LONE", "FrameDecoder", "FrameEncoder"]
 
 BATCH_MESSAGES: Final = 4096
 """... and here, for a queue of very many small messages."""
 
-_LONG_HEADER: Final = Struct(">BQ")
 _SIZE: Final = Struct(">Q")
 
 
-class _Headers(dict[int, bytes]):
-    """The header of a frame by the frame's size; those of long frames are made, and some kept, as they are needed."""
-
-    def __init__(self, flags: int) -> None:
-        super().__init__((size, bytes((flags, size))) for size in range(256))
-        self._flags = flags | LONG
-
-    def __missing__(self, size: int) -> bytes:
-        header = _LONG_HEADER.pack(self._flags, size)
-        if len(self) < _HEADERS_KEPT:
-            self[size] = header
-        return header
-
-
-_HEADERS_KEPT: Final = 4096
-
-_last_headers: Final = _Headers(0)
-_more_headers: Final = _Headers(MORE)
-_command_headers: Final = _Headers(COMMAND)
-_headers: Final = {0: _last_headers, MORE: _more_headers, COMMAND: _command_headers}
+LONGEST_LONE: Final = 2 * (2 + 255)
+"""A chunk of more bytes is not one message of up to two short frames."""
 
 _STREAK: Final = 4
 """So many frames of one size in a row let the decoder look for a longer run."""
@@ -90,6 +75,26 @@ class FrameDecoder:
         self._short_fits = not 0 <= max_frame_size < 255  # else each short frame is looked at too
         self.starved = True
         """Every whole message of the chunk was taken; more bytes are needed for the next one."""
+
+    def lone(self, data: bytes) -> Message | None:
+        """Return the message, if this chunk is one short message of one frame or two and nothing else is under way.
+
+        It is what a round trip consists of, and not worth the steps that many messages share.
+
+        Args:
+            data: a chunk of one byte or more, not fed yet; it still has to be if this gives None.
+        """
+        if not self._short_fits or self._tail or not self.starved or self.assembly.parts:
+            return None
+        size = len(data)
+        if size < 2:
+            return None
+        stop = 2 + data[1]
+        if data[0] == 0:
+            return data[2:] if stop == size else None
+        if data[0] == MORE and stop + 2 <= size and data[stop] == 0 and stop + 2 + data[stop + 1] == size:
+            return data[2:stop], data[stop + 2 :]
+        return None
 
     def feed(self, chunk: bytes | memoryview) -> None:
         """Give the next bytes of the stream, in order."""
@@ -299,7 +304,7 @@ class FrameEncoder:
         """Return a message alone, as a request or a reply goes; None for one with large frames, and no message."""
         if type(item) is bytes:
             size = len(item)
-            return _last_headers[size] + item if size < LARGE_FRAME else None
+            return last_headers[size] + item if size < LARGE_FRAME else None
         if type(item) is not tuple:
             return None
         pieces: list[bytes] = []
@@ -308,9 +313,9 @@ class FrameEncoder:
             size = len(frame)
             if size >= LARGE_FRAME:
                 return None
-            pieces.append(_more_headers[size])
+            pieces.append(more_headers[size])
             pieces.append(frame)
-        pieces[-2] = _last_headers[size]
+        pieces[-2] = last_headers[size]
         return b"".join(pieces)
 
     def encode(self, queue: deque[Item]) -> tuple[list[bytes], int]:
@@ -320,7 +325,7 @@ class FrameEncoder:
             data = self.encode_one(queue[0])
             return ([data], 1) if data is not None else self._encode_mixed([queue[0]])
         batch = queue if count == len(queue) else list(islice(queue, count))
-        data = _join_uniform(batch)
+        data = join_uniform(batch)
         if data is not None:
             return [data], count
         if set(map(type, batch)) == {bytes}:
@@ -330,11 +335,11 @@ class FrameEncoder:
                     count = bisect_left(list(accumulate(sizes)), BATCH_BYTES) + 1
                     batch, sizes = list(islice(queue, count)), sizes[:count]
                 pieces: list[bytes] = [b""] * (2 * count)
-                pieces[::2] = map(_last_headers.__getitem__, sizes)
+                pieces[::2] = map(last_headers.__getitem__, sizes)
                 pieces[1::2] = batch  # type: ignore[assignment]  # as above
                 return [b"".join(pieces)], count
         elif type(batch[0]) is tuple:
-            data = _join_columns(batch)
+            data = join_columns(batch)
             if data is not None:
                 return [data], count
         return self._encode_mixed(batch)
@@ -345,9 +350,9 @@ class FrameEncoder:
         total = count = 0
         for item in batch:
             if type(item) is bytes:
-                total += _add_frame(item, 0, pieces, buffers)
+                total += add_frame(item, 0, pieces, buffers)
             elif type(item) is tuple:
-                total += _add_message(item, pieces, buffers)
+                total += add_message(item, pieces, buffers)
             else:
                 total += self._add_control(item, pieces, buffers)  # type: ignore[arg-type]  # what is left is a Control
             count += 1
@@ -359,76 +364,9 @@ class FrameEncoder:
 
     def _add_control(self, item: Control, pieces: list[bytes], buffers: list[bytes]) -> int:
         if type(item) is Subscription and not self._subscription_commands:
-            return _add_frame(item.as_frame(), 0, pieces, buffers)
-        return _add_frame(encode_control(item), COMMAND, pieces, buffers)
+            return add_frame(item.as_frame(), 0, pieces, buffers)
+        return add_frame(encode_control(item), COMMAND, pieces, buffers)
 
     def encode_command(self, body: bytes) -> bytes:
         """Return the frame of a command."""
-        return _command_headers[len(body)] + body
-
-
-def _join_uniform(batch: deque[Item] | list[Item]) -> bytes | None:
-    """Return the frames of a batch of short messages of one frame and one size; None for any other batch."""
-    try:
-        sizes = list(map(len, batch))  # type: ignore[arg-type]  # the TypeError of a subscription is what we are after
-        size = sizes[0]
-        count = len(sizes)
-        if size >= LARGE_FRAME or size * count > BATCH_BYTES or sizes.count(size) != count:
-            return None
-        return _last_headers[size].join((b"", *batch))
-    except TypeError:
-        return None
-
-
-def _join_columns(batch: deque[Item] | list[Item]) -> bytes | None:
-    """Return the frames of a batch of messages that all have so many short frames; None for any other batch.
-
-    The first frames of all messages are one column, the second ones another: each takes a few calls as a whole.
-    """
-    if set(map(type, batch)) != {tuple}:
-        return None
-    messages: list[Frames] = batch  # type: ignore[assignment]  # that is what they are
-    try:
-        columns = list(zip(*messages, strict=True))
-    except ValueError:
-        return None
-    stride = 2 * len(columns)
-    pieces: list[bytes] = [b""] * (len(messages) * stride)
-    total = 0
-    for place, column in enumerate(columns):
-        sizes = list(map(len, column))
-        total += sum(sizes)
-        if max(sizes) >= LARGE_FRAME or total > BATCH_BYTES:
-            return None
-        headers = _more_headers if place < len(columns) - 1 else _last_headers
-        pieces[2 * place :: stride] = map(headers.__getitem__, sizes)
-        pieces[2 * place + 1 :: stride] = column
-    return b"".join(pieces)
-
-
-def _add_message(message: Frames, pieces: list[bytes], buffers: list[bytes]) -> int:
-    """Add a message of several frames; return its size."""
-    sizes = list(map(len, message))
-    count = len(sizes)
-    if max(sizes) < LARGE_FRAME:
-        own: list[bytes] = [b""] * (2 * count)
-        own[::2] = map(_more_headers.__getitem__, sizes)
-        own[-2] = _last_headers[sizes[-1]]
-        own[1::2] = message
-        pieces += own
-        return sum(sizes) + 9 * count
-    last = count - 1
-    return sum(_add_frame(frame, MORE if index < last else 0, pieces, buffers) for index, frame in enumerate(message))
-
-
-def _add_frame(body: bytes, flags: int, pieces: list[bytes], buffers: list[bytes]) -> int:
-    """Add a frame to the pieces that will be joined or, if it is large, to the buffers that won't; return its size."""
-    size = len(body)
-    pieces.append(_headers[flags][size])
-    if size < LARGE_FRAME:
-        pieces.append(body)
-    else:
-        buffers.append(b"".join(pieces))
-        buffers.append(body)
-        pieces.clear()
-    return size + 9
+        return command_headers[len(body)] + body

@@ -23,7 +23,6 @@ ANY = "tcp://127.0.0.1:*"
 COUNT = 2000
 MILLISECONDS = 20_000
 
-JudgeContext: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 JudgeSocket: TypeAlias = "zmq.Socket[bytes]"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
@@ -76,54 +75,72 @@ def running(*arguments: str) -> Iterator[Proxy]:
         proxy.process.communicate()
 
 
+class Judge:
+    """Sockets of libzmq that wait for so long at most, and are closed with the test."""
+
+    def __init__(self) -> None:
+        self.context: zmq.Context[JudgeSocket] = zmq.Context()
+        self._made: list[JudgeSocket] = []
+
+    def socket(self, kind: int) -> JudgeSocket:
+        socket: JudgeSocket = self.context.socket(kind)
+        for option, value in ((zmq.LINGER, 0), (zmq.RCVTIMEO, MILLISECONDS), (zmq.SNDTIMEO, MILLISECONDS)):
+            socket.setsockopt(option, value)
+        self._made.append(socket)
+        return socket
+
+    def close(self) -> None:
+        for socket in self._made:
+            socket.close()
+        self.context.term()
+
+
 @pytest.fixture
-def judge() -> Iterator[JudgeContext]:
-    with zmq.Context() as context:
-        context.setsockopt(zmq.LINGER, 0)
-        context.setsockopt(zmq.RCVTIMEO, MILLISECONDS)
-        context.setsockopt(zmq.SNDTIMEO, MILLISECONDS)
-        yield context
-        context.destroy(linger=0)
+def judge() -> Iterator[Judge]:
+    judge = Judge()
+    yield judge
+    judge.close()
 
 
-def connected(judge: JudgeContext, kind: int, endpoint: str) -> JudgeSocket:
+def connected(judge: Judge, kind: int, endpoint: str) -> JudgeSocket:
     socket = judge.socket(kind)
     socket.connect(endpoint)
     return socket
 
 
-def serve(judge: JudgeContext, endpoint: str) -> threading.Thread:
-    """Start a service that answers in capitals until it is asked to stop."""
+@contextmanager
+def service(judge: Judge, endpoint: str) -> Iterator[None]:
+    """Answer in capitals, in another thread, inside the block."""
+    over = threading.Event()
 
     def work() -> None:
         with connected(judge, zmq.REP, endpoint) as socket:
-            while (request := socket.recv()) != b"stop":
-                socket.send(request.upper())
-            socket.send(b"stopped")
+            while not over.is_set():
+                if socket.poll(50):
+                    socket.send(socket.recv().upper())
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=work)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
 
 
 def ends(kind: str) -> tuple[str, ...]:
     return (kind, "--frontend", ANY, "--backend", ANY)
 
 
-def test_queue_passes_requests_and_replies_between_libzmq_peers(judge: JudgeContext) -> None:
-    with running(*ends("queue")) as proxy:
-        service = serve(judge, proxy.endpoint("backend"))
+def test_queue_passes_requests_and_replies_between_libzmq_peers(judge: Judge) -> None:
+    with running(*ends("queue")) as proxy, service(judge, proxy.endpoint("backend")):
         client = connected(judge, zmq.REQ, proxy.endpoint("frontend"))
         for number in range(COUNT):
             client.send(b"request %d" % number)
             assert client.recv() == b"REQUEST %d" % number
-        client.send(b"stop")
-        assert client.recv() == b"stopped"
-        service.join(10)
-        assert not service.is_alive()
 
 
-def test_streamer_passes_work_on_in_order(judge: JudgeContext) -> None:
+def test_streamer_passes_work_on_in_order(judge: Judge) -> None:
     with running(*ends("streamer")) as proxy:
         source = connected(judge, zmq.PUSH, proxy.endpoint("frontend"))
         sink = connected(judge, zmq.PULL, proxy.endpoint("backend"))
@@ -138,7 +155,7 @@ def test_streamer_passes_work_on_in_order(judge: JudgeContext) -> None:
         sending.join()
 
 
-def test_forwarder_passes_subscriptions_up_and_messages_down(judge: JudgeContext) -> None:
+def test_forwarder_passes_subscriptions_up_and_messages_down(judge: Judge) -> None:
     with running(*ends("forwarder"), "--hwm", "0") as proxy:
         publisher = connected(judge, zmq.XPUB, proxy.endpoint("frontend"))
         publisher.setsockopt(zmq.SNDHWM, 0)
@@ -155,7 +172,7 @@ def test_forwarder_passes_subscriptions_up_and_messages_down(judge: JudgeContext
         ]
 
 
-def test_ends_may_have_several_endpoints_and_connect(judge: JudgeContext) -> None:
+def test_ends_may_have_several_endpoints_and_connect(judge: Judge) -> None:
     front, back = judge.socket(zmq.PUSH), judge.socket(zmq.PULL)
     for socket in (front, back):
         socket.bind(ANY)
@@ -171,13 +188,12 @@ def test_ends_may_have_several_endpoints_and_connect(judge: JudgeContext) -> Non
         assert f"backend PUSH connecting to {where[back]}" in proxy.lines
 
 
-def test_capture_publishes_copies_of_both_directions(judge: JudgeContext) -> None:
+def test_capture_publishes_copies_of_both_directions(judge: Judge) -> None:
     watcher = judge.socket(zmq.XSUB)
     watcher.bind(ANY)
     watcher.send(b"\x01")
     capture = f"connect:{watcher.getsockopt_string(zmq.LAST_ENDPOINT)}"
-    with running(*ends("queue"), "--capture", capture) as proxy:
-        serve(judge, proxy.endpoint("backend"))
+    with running(*ends("queue"), "--capture", capture) as proxy, service(judge, proxy.endpoint("backend")):
         client = connected(judge, zmq.REQ, proxy.endpoint("frontend"))
         seen: list[list[bytes]] = []
         watcher.setsockopt(zmq.RCVTIMEO, 50)
@@ -194,9 +210,8 @@ def test_capture_publishes_copies_of_both_directions(judge: JudgeContext) -> Non
 
 
 @posix
-def test_sigusr1_prints_statistics_as_often_as_it_comes(judge: JudgeContext) -> None:
-    with running(*ends("queue"), "--capture", ANY) as proxy:
-        serve(judge, proxy.endpoint("backend"))
+def test_sigusr1_prints_statistics_as_often_as_it_comes(judge: Judge) -> None:
+    with running(*ends("queue"), "--capture", ANY) as proxy, service(judge, proxy.endpoint("backend")):
         client = connected(judge, zmq.REQ, proxy.endpoint("frontend"))
         for count in (3, 6):
             for _ in range(3):
@@ -216,20 +231,20 @@ def test_sigusr1_prints_statistics_as_often_as_it_comes(judge: JudgeContext) -> 
     ("number", "status", "words"),
     [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "aiomq proxy: interrupted")],
 )
-def test_signal_ends_the_proxy_cleanly(judge: JudgeContext, number: int, status: int, words: str) -> None:
+def test_signal_ends_the_proxy_cleanly(judge: Judge, number: int, status: int, words: str) -> None:
     with running("queue", "--frontend", ANY, "--backend", "ipc://*") as proxy:
         path = Path(proxy.endpoint("backend").removeprefix("ipc://"))
-        serve(judge, proxy.endpoint("backend"))
-        client = connected(judge, zmq.REQ, proxy.endpoint("frontend"))
-        client.send(b"x")
-        client.recv()
+        with service(judge, proxy.endpoint("backend")):
+            client = connected(judge, zmq.REQ, proxy.endpoint("frontend"))
+            client.send(b"x")
+            client.recv()
         assert path.is_socket()
         assert proxy.end(number) == (status, words)
         assert not path.exists()
 
 
 @posix
-def test_signal_lets_queued_messages_leave_within_linger(judge: JudgeContext) -> None:
+def test_signal_lets_queued_messages_leave_within_linger(judge: Judge) -> None:
     with running(*ends("streamer"), "--linger", "20000") as proxy:
         source = connected(judge, zmq.PUSH, proxy.endpoint("frontend"))
         sink = judge.socket(zmq.PULL)
@@ -252,7 +267,7 @@ def test_signal_lets_queued_messages_leave_within_linger(judge: JudgeContext) ->
         assert proxy.process.wait(30) == 143
 
 
-def test_address_in_use_is_told_with_status_1(judge: JudgeContext, capsys: pytest.CaptureFixture[str]) -> None:
+def test_address_in_use_is_told_with_status_1(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:
     taken = judge.socket(zmq.PULL)
     taken.bind(ANY)
     endpoint = taken.getsockopt_string(zmq.LAST_ENDPOINT)

@@ -108,3 +108,55 @@ def test_decoder_with_a_size_limit_refuses_the_frame_in_a_run_and_gives_those_be
     assert decoder.take(100) == [(b"a", b"bcd")] * 20
     with pytest.raises(ZmtpError, match="MAXMSGSIZE"):
         decoder.take(100)
+
+
+@pytest.mark.parametrize("message", [b"", b"x", bytes(255), (b"", b"x"), (b"id", b""), (bytes(255), bytes(255))])
+def test_lone_message_of_short_frames_is_known(message: Message) -> None:
+    assert FrameDecoder().lone(wire(message)) == message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00",
+        b"\x01",
+        b"\x00\x02a",
+        b"\x01\x01a",
+        b"\x01\x01a\x00",
+        b"\x01\x01a\x00\x05bc",
+        wire(b"a") * 2,
+        wire((b"a", b"b")) + b"\x00",
+        wire((b"a", b"b", b"c")),
+        wire((b"a", bytes(256))),
+        wire(bytes(256)),
+        b"\x04\x05\x04PING",
+        b"\x01\x00\x04\x05\x04PING",
+    ],
+)
+def test_lone_leaves_everything_else_to_feed(data: bytes) -> None:
+    assert FrameDecoder().lone(data) is None
+
+
+def test_lone_is_none_in_the_middle_of_something() -> None:
+    decoder = FrameDecoder()
+    decoder.feed(b"\x00\x05ab")
+    assert decoder.take(10) == []
+    assert decoder.lone(wire(b"cde")) is None
+    decoder = FrameDecoder()
+    decoder.feed(b"\x01\x01a")
+    assert decoder.take(10) == []
+    assert decoder.lone(wire(b"b")) is None
+
+
+def test_lone_with_a_limit_on_short_frames_is_none() -> None:
+    assert FrameDecoder(max_frame_size=10).lone(wire(b"a")) is None
+
+
+@given(data=st.binary(min_size=1, max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_lone_gives_what_the_decoder_gives(data: bytes) -> None:
+    message = FrameDecoder().lone(data)
+    if message is not None:
+        decoder = FrameDecoder()
+        decoder.feed(data)
+        assert decoder.take(10) == [message]
