@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from aiomq import z85
+from aiomq import debug, z85
 from aiomq.constants import *  # noqa: F403  # two hundred names, listed there once
 from aiomq.constants import __all__ as _constants
 from aiomq.context import Context
 from aiomq.counters import Counters, PeerStatus
 from aiomq.crypto import curve_keypair, curve_public
+from aiomq.durable_store import SqliteStore, Store, StoredPeer
 from aiomq.errors import (
     EFSM,
     EMTHREAD,
@@ -55,11 +56,15 @@ __all__ = [  # noqa: PLE0604  # the constants are a list of names too
     "Poller",
     "ProcessWorker",
     "Socket",
+    "SqliteStore",
+    "Store",
+    "StoredPeer",
     "ThreadWorker",
     "WrongLoopError",
     "ZMQBindError",
     "ZMQError",
     "__version__",
+    "debug",
     "device",
     "monitored_queue",
     "curve_keypair",

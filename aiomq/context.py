@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import errno
 import logging
@@ -272,9 +273,13 @@ contexts: weakref.WeakSet[Context] = weakref.WeakSet()
 
 
 def own_contexts() -> list[Context]:
-    """Return the contexts made in this thread, for `run` to end them: those of other threads are in use there."""
+    """Return the contexts made in this thread, for `run` to end them: those of other threads are in use there.
+
+    A context that was terminated is among them as long as it has sockets that linger: `term` may have been cancelled.
+    """
     here = threading.current_thread()  # not its number, which goes to another thread later
-    return [context for context in tuple(contexts) if context._thread is here and not context.closed]
+    own = [context for context in tuple(contexts) if context._thread is here]
+    return [context for context in own if not context.closed or any(not core.finished for core in context._cores)]
 
 
 def _give_up_copies() -> None:
@@ -286,6 +291,28 @@ def _give_up_copies() -> None:
 
 
 in_children(_give_up_copies)
+
+
+def _warn_of_unclosed() -> None:
+    """The program ends: tell what it left open, by ResourceWarnings, which Python shows with -X dev.
+
+    The shared context is nobody's to close, but its sockets are.
+    """
+    for context in tuple(contexts):
+        if context.closed:
+            continue
+        for core in tuple(context._cores):
+            if not core.closed:
+                _warn(f"{core.pattern.name} socket", core.made_at)
+        if context is not Context._instance:
+            _warn("context", context._made_at)
+
+
+def _warn(what: str, made_at: str) -> None:
+    warnings.warn(f"unclosed {what}, made at {made_at}", ResourceWarning, stacklevel=3)
+
+
+atexit.register(_warn_of_unclosed)
 
 
 def _spec_with_default(option: SupportsIndex | str) -> OptionSpec:

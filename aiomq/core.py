@@ -21,11 +21,11 @@ from typing import Final
 from aiomq.breaches import checked
 from aiomq.constants import Event, SocketType
 from aiomq.core_protocols import CorePeer, Endpoint
+from aiomq.durable_core import DurableCore
 from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
 from aiomq.flusher import Flusher
 from aiomq.gate import GRANT_MIN, Gate
 from aiomq.message import Item
-from aiomq.observed import ObservedCore
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
@@ -41,7 +41,7 @@ PEERS_PER_OPERATION: Final = 64
 """A message to a crowd costs as much of the budget as there are so many peers in it."""
 
 
-class SocketCore(ObservedCore):
+class SocketCore(DurableCore):
     """See the module. All of it runs in one loop, except `close_threadsafe`."""
 
     def __init__(self, socket_type: SocketType, made_at: str) -> None:
@@ -70,6 +70,8 @@ class SocketCore(ObservedCore):
         self.parts_in: deque[bytes] = deque()
         """Frames of a message that `recv` has begun to give out."""
         self.endpoints: dict[object, Endpoint] = {}
+        self.places: dict[object, str] = {}
+        """Where the program bound or connected each endpoint."""
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
         self.peers: set[CorePeer] = set()
@@ -148,6 +150,7 @@ class SocketCore(ObservedCore):
     def add_endpoint(self, endpoint: Endpoint) -> None:
         """Keep a listener or dialer, and start it as soon as there is a loop."""
         self.endpoints[endpoint] = endpoint
+        self.places[endpoint] = call_site()
         self.last_endpoint = endpoint.endpoint
         if self.thread is None:
             self._waiting_for_loop.append(endpoint)
@@ -164,6 +167,7 @@ class SocketCore(ObservedCore):
     def endpoint_closed(self, endpoint: object) -> None:
         """A listener or dialer has ended, with all its connections."""
         self.endpoints.pop(endpoint, None)
+        self.places.pop(endpoint, None)
         self.leaving.discard(endpoint)
         self._maybe_finish()
 
@@ -320,6 +324,8 @@ class SocketCore(ObservedCore):
             self.peers.remove(peer)
             self.tally.sent += peer.sent
             self.tally.received += peer.received
+        if self.durable is not None:
+            self.durable.detached(peer)
         if not self.closed:
             self.pattern.detach(peer)
             if self.recv_gate.is_awaited and self.pattern.can_recv():
@@ -355,6 +361,8 @@ class SocketCore(ObservedCore):
             self.closed = True
             self._fail_waiters()
             self._waiting_for_loop.clear()
+            if self.durable is not None:
+                self.durable.close()
         for peer in tuple(self.peers):
             peer.end_with_socket()
         for endpoint in tuple(self.endpoints.values()):
@@ -397,10 +405,11 @@ class SocketCore(ObservedCore):
         if self.thread is None:
             self.close(linger)
             return
-        if self.loop.is_closed() or not self.loop.is_running():
+        here = get_ident() == self.thread
+        if self.loop.is_closed() or not (here or self.loop.is_running()):
             self.abandon()
-        elif get_ident() == self.thread:
-            self.close(linger)
+        elif here:
+            self.close(linger)  # also in a loop that stands still: it may go on, and its descriptors are in use again
         else:
             try:
                 self.loop.call_soon_threadsafe(self.close, linger)

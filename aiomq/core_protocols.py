@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
+from aiomq.message import Item
 from aiomq.patterns.base import Peer
 from aiomq.tracker import Traceable
 
@@ -23,6 +25,10 @@ class CorePeer(Peer, Traceable, Protocol):
     @property
     def over_wire(self) -> bool:
         """Whether somebody else may be at the other end, who has to be held to the rules."""
+
+    @property
+    def outbox(self) -> deque[Item]:
+        """What waits here to leave; over inproc hardly ever anything, for the other side has it at once."""
 
     @property
     def sent(self) -> int:

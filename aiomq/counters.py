@@ -18,6 +18,7 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
         received: messages that arrived, read or not; subscriptions count as messages.
         dropped: messages that this socket threw away because a peer was full, unknown, or gone, where its type or
             `on_mute` has it so. A message that three subscribers missed counts three times.
+        forgotten: peers of a durable socket that had not come back when their time was over, or that were too many.
         connects: connections that finished their handshake.
         disconnects: connections, of those that did, that ended.
     """
@@ -25,6 +26,7 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     received: int = 0
     dropped: int = 0
+    forgotten: int = 0
     connects: int = 0
     disconnects: int = 0
 
@@ -36,7 +38,8 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
         endpoint: where it came in, or what was connected to, as LAST_ENDPOINT writes it.
         address: who is at the other end, `host:port`; empty for ipc and inproc, and while nobody is.
         routing_id: the identity that it announced, or that a ROUTER gave it; empty if it has none.
-        state: `connected`, or `waiting` for a connection.
+        state: `connected`, `waiting` for a connection, or `away` (of a durable socket).
+        away_since: when it went away, in seconds since the epoch; None if it did not.
         queued_out: messages that wait to leave. Over inproc: that the other side has not read.
         queued_in: messages that arrived and were not read.
         sent: messages that left, over all connections of this peer; as in `Counters`.
@@ -48,6 +51,7 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     routing_id: bytes = b""
     state: str
+    away_since: float | None = None
     queued_out: int = 0
     queued_in: int = 0
     sent: int = 0

@@ -19,6 +19,7 @@ from aiomq.transports.inproc_names import InprocDialer, InprocListener, InprocNa
 from aiomq.transports.ipc import IpcTransport
 from aiomq.transports.listener import Listener
 from aiomq.transports.raw import RawConnection
+from aiomq.transports.recorded import RecordedByteMarkedConnection, RecordedConnection
 from aiomq.transports.tcp import TcpTransport
 from aiomq.transports.tipc import TipcTransport
 from aiomq.transports.udp import DatagramCodec, GroupCodec, PlainCodec, UdpDialer, UdpListener
@@ -35,6 +36,8 @@ _vsock = VsockTransport()
 def _connection_type(core: SocketCore) -> type[Connection]:
     if core.socket_type in RAW_STREAMS:
         return RawConnection
+    if core.durable is not None and core.durable.ledger is not None:
+        return RecordedByteMarkedConnection if core.options.rcvhwm_bytes else RecordedConnection
     return ByteMarkedConnection if core.options.rcvhwm_bytes else Connection
 
 

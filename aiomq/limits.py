@@ -14,8 +14,8 @@ from aiomq.mute import OnMute
 
 __all__ = ["LIMITS", "SocketLimits"]
 
-LIMITS: Final = frozenset({"on_mute", "rcvhwm_bytes", "sndhwm_bytes"})
-"""The attributes of `SocketLimits`, which are no options and have no numbers."""
+LIMITS: Final = frozenset({"durable", "durable_limit", "durable_store", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"})
+"""The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
 
 
 class SocketLimits:

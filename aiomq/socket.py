@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from aiomq.constants import PollEvent
+from aiomq.durable_socket import SocketDurability
 from aiomq.grouping import Grouping
 from aiomq.message import FrameLike, MessageLike
 from aiomq.poller import wait_ready
@@ -22,7 +23,7 @@ __all__ = ["FrameLike", "MessageLike", "Socket"]
 T = TypeVar("T")
 
 
-class Socket(Sending, Receiving, Grouping):
+class Socket(Sending, Receiving, Grouping, SocketDurability):
     """A ZeroMQ socket for asyncio. Made by `Context.socket`.
 
     A socket belongs to the event loop that it is first used in. Any number of tasks of that loop may use it at the

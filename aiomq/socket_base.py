@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import errno
 import random
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ from aiomq.transports.udp import UdpDialer
 if TYPE_CHECKING:
     from aiomq.context import Context
 
-__all__ = ["SocketBase"]
+__all__ = ["SocketBase", "dials"]
 
 _ACLOSE_GRACE: Final = 1.0
 """Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
@@ -142,7 +143,8 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         return _Bound(self.disconnect, addr)
 
     def _connected_to(self, addr: str) -> bool:
-        return any(each.endpoint == addr for each in self._core.endpoints.values() if _dials(each))
+        core = self._core
+        return any(dials(each) and each.endpoint == addr and each not in core.leaving for each in core.endpoints.values())
 
     def unbind(self, addr: str) -> None:
         """Take back a bind: accept no more, and end the connections that came by it.
@@ -153,7 +155,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         Raises:
             ZMQError: ENOENT if nothing is bound there.
         """
-        self._remove(addr, "bound", lambda each: not _dials(each))
+        self._remove(addr, "bound", lambda each: not dials(each))
 
     def disconnect(self, addr: str) -> None:
         """Take back a connect. What is queued for that peer may still leave, as LINGER has it.
@@ -161,7 +163,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         Raises:
             ZMQError: ENOENT if nothing is connected there.
         """
-        self._remove(addr, "connected", _dials)
+        self._remove(addr, "connected", dials)
 
     def _remove(self, addr: str, what: str, wanted: Callable[[Endpoint], bool]) -> None:
         core = self._core
@@ -362,14 +364,12 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
-        if core is not None and not core.closed and not core.terminated:
-            warnings.warn(
-                f"unclosed {core.pattern.name} socket, made at {core.made_at}",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-            core.close_threadsafe()
+        if core is None or core.closed or core.terminated:
+            return
+        if not sys.is_finalizing():  # else its context has warned already
+            text = f"unclosed {core.pattern.name} socket, made at {core.made_at}"
+            warnings.warn(text, ResourceWarning, source=self, stacklevel=2)
+        core.close_threadsafe()
 
     # -- names that do not exist -------------------------------------------------------------------------------------
 
@@ -398,8 +398,8 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         if core.closed:
             return f"<aiomq.Socket {core.socket_type.name} closed>"
         endpoints = core.endpoints.values()
-        bound = ", ".join(each.endpoint for each in endpoints if not _dials(each))
-        connected = ", ".join(each.endpoint for each in endpoints if _dials(each))
+        bound = ", ".join(each.endpoint for each in endpoints if not dials(each))
+        connected = ", ".join(each.endpoint for each in endpoints if dials(each))
         peers = tuple(core.peers)
         return (
             f"<aiomq.Socket {core.socket_type.name} bound=[{bound}] connected=[{connected}] peers={len(peers)}"
@@ -429,7 +429,8 @@ class _Bound:
         return f"<aiomq endpoint {self.addr}>"
 
 
-def _dials(endpoint: Endpoint) -> bool:
+def dials(endpoint: Endpoint) -> bool:
+    """Return whether an endpoint was connected, and not bound."""
     return isinstance(endpoint, (Dialer, InprocDialer, UdpDialer))
 
 

@@ -63,7 +63,7 @@ COMPATIBLE: Final[Mapping[SocketType, frozenset[SocketType]]] = MappingProxyType
 """Which types each type accepts as peers. STREAM has none: its peers are not ZeroMQ sockets."""
 
 ANNOUNCES_ROUTING_ID: Final = frozenset({_T.REQ, _T.DEALER, _T.ROUTER})
-"""Types whose READY or INITIATE carries an Identity, be it empty (libzmq sends it for these alone)."""
+"""Types whose READY or INITIATE carries an Identity, be it empty, as in libzmq. The others announce one that is set."""
 
 PUBLISHERS: Final = frozenset({_T.PUB, _T.XPUB})
 """Types that filter for their peers, by the subscriptions that those send."""

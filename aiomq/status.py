@@ -160,12 +160,15 @@ class SocketStatus:
         core = self._core
         core.enter_sync()
         core.revoke_grants()  # what they let pass uncounted is counted then
+        durable = core.durable
+        away = {} if durable is None else {peer: durable.away_since(peer) for peer in core.peers}
         return [
             PeerStatus(
                 endpoint=peer.endpoint,
                 address=peer.address,
                 routing_id=peer.routing_id,
-                state=peer.state,
+                state=peer.state if away.get(peer) is None else "away",
+                away_since=away.get(peer),
                 queued_out=peer.queued_out,
                 queued_in=len(peer.inbox),
                 sent=peer.sent,
@@ -184,7 +187,8 @@ class SocketStatus:
         return Counters(
             sent=tally.sent + sum(peer.sent for peer in peers),
             received=tally.received + sum(peer.received for peer in peers),
-            dropped=core.pattern.dropped,
+            dropped=core.pattern.dropped + (0 if core.durable is None else core.durable.dropped),
+            forgotten=0 if core.durable is None else core.durable.forgotten,
             connects=tally.connects,
             disconnects=tally.disconnects,
         )

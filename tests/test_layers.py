@@ -27,15 +27,17 @@ LAYERS: Final = (
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
-    frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "readiness", "tracker"}),
+    frozenset({"durable", "durable_ledger", "durable_store"})
+    | frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "readiness", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
+    frozenset({"durable_core", "durable_socket"})
+    | frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
     | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
-    frozenset({"", "__main__", "auth", "cli", "compat", "demo", "runner", "streams", "typed"})
+    frozenset({"", "__main__", "auth", "cli", "compat", "debug", "demo", "runner", "streams", "typed"})
     | frozenset({"process_worker", "processes", "threads", "workers"}),
 )
 LAYER_OF: Final = {module: number for number, modules in enumerate(LAYERS) for module in modules}

@@ -42,7 +42,8 @@ class AwayPeers:
 
     def forget(self, peer: Peer) -> None:
         """A peer will not come back, or is about to."""
-        if self._peers.pop(peer, peer) is not peer:
+        if peer in self._peers:
+            del self._peers[peer]
             self._standing_in.discard(peer)
             self._take_out(peer)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from aiomq.constants import Event, SocketOption
+from aiomq.durable import Durability
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import PeerOwner, StreamPeer
@@ -80,6 +81,7 @@ class SocketHost(PeerOwner, Protocol):
 
     loop: asyncio.AbstractEventLoop
     flusher: Flusher
+    durable: Durability | None
     lifecycle: frozenset[SocketOption]
     leaving: set[object]
     zap: ZapClient

@@ -335,6 +335,10 @@ class Dialer(Generic[TargetT_contra]):
     def abandon(self) -> None:
         """The loop does not run any more: a dialer has nothing that others may want."""
 
+    def held_peers(self) -> tuple[StreamPeer, ...]:
+        """Return its peer, also one that left its socket and still has something to send."""
+        return () if self.peer is None else (self.peer,)
+
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptor of its connection, if there is one."""
         return () if self._connection is None else descriptor_of(self._connection.transport)

@@ -358,6 +358,11 @@ class InprocPeer:
         self._near = self._far = None
 
     @property
+    def outbox(self) -> deque[Item]:
+        """What waits for the name to be bound, or for the other loop to fetch it."""
+        return self._pipe
+
+    @property
     def leaves_messages(self) -> bool:
         """Whether messages wait here for the name to be bound. Subscriptions are of no use without their socket."""
         return any(not isinstance(item, Control) for item in self._pipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Mapping
 from copy import copy
 from typing import Final, Generic
 
@@ -120,11 +121,20 @@ class Listener(Generic[TargetT_contra]):
         """The handshake is over: the connection becomes a peer."""
         self._handshakes -= 1
         owner = self._owner
-        peer = connection.peer = stream_peer(owner, owner.flusher, self.endpoint, self._options)
-        peer.address = connection.address
-        peer.properties = peer_properties(info.metadata, connection.transport)
+        properties = peer_properties(info.metadata, connection.transport)
+        durable = owner.durable if info.routing_id and not self._closed else None
+        known = None if durable is None else durable.returning(connection, info.routing_id, properties)
+        if durable is not None and known is not None:
+            known.endpoint = self.endpoint
+            self._carry(known, connection, properties)
+            durable.returned(known)
+            return known
+        if durable is None:
+            peer = stream_peer(owner, owner.flusher, self.endpoint, self._options)
+        else:
+            peer = durable.new_peer(connection, self.endpoint, self._options, info.routing_id, properties)
         peer.routing_id = info.routing_id
-        peer.attach_link(connection)
+        self._carry(peer, connection, properties)
         if self._closed:
             connection.end()
         else:
@@ -132,12 +142,20 @@ class Listener(Generic[TargetT_contra]):
             owner.peer_identified(peer)
         return peer
 
+    @staticmethod
+    def _carry(peer: StreamPeer, connection: Connection, properties: Mapping[str, bytes]) -> None:
+        connection.peer = peer
+        peer.address = connection.address
+        peer.properties = properties
+        peer.attach_link(connection)
+
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:
-        """The peer dies with its connection; what it had sent stays readable."""
+        """The peer dies with its connection, unless it is remembered; what it had sent stays readable."""
+        durable = self._owner.durable
         self._connections.discard(connection)
         if connection.peer is None:
             self._handshakes -= 1
-        else:
+        elif durable is None or self._closed or not durable.keeps(connection):
             connection.peer.close()
         self._maybe_end()
 
@@ -199,6 +217,10 @@ class Listener(Generic[TargetT_contra]):
         if self._closed and not self._ended and self._sock is None and not self._connections:
             self._ended = True
             self._owner.endpoint_closed(self)
+
+    def held_peers(self) -> tuple[StreamPeer, ...]:
+        """Return the peers of its connections, also those that left their socket and still have something to send."""
+        return tuple(each.peer for each in tuple(self._connections) if each.peer is not None)
 
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptors that it and its connections hold."""

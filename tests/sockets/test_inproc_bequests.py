@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import weakref
@@ -75,8 +76,9 @@ async def test_several_that_were_closed_are_served_in_the_order_they_connected(c
     assert await recv_all(router) == [[b"A", b"first"], [b"B", b"second"], [b"C", b"third"]]
     await router.send_multipart([b"B", b"answer"])
     assert await waiting.recv() == b"answer"
-    with pytest.raises(aiomq.ZMQError, match="EHOSTUNREACH|no peer|route"):
+    with pytest.raises(aiomq.ZMQError) as refused:
         await router.send_multipart([b"A", b"too late"])
+    assert refused.value.errno == errno.EHOSTUNREACH
 
 
 async def test_request_of_a_closed_socket_is_read_and_its_answer_goes_nowhere(context: aiomq.Context) -> None:

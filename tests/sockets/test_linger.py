@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,18 @@ async def test_aclose_waits_for_the_linger_of_its_socket(tmp_path: Path, monkeyp
         await socket.aclose(linger=150)
 
         assert loop.time() - began >= 0.14
+
+
+async def test_term_does_not_count_the_time_in_which_the_loop_stood_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aiomq.context.TERM_GRACE", 0.01)
+    monkeypatch.setattr("aiomq.linger._SLACK", 0.4)
+    context = aiomq.Context()
+    socket = await socket_with_a_message(context, tmp_path, linger=50)
+
+    asyncio.get_running_loop().call_soon(threading.Event().wait, 0.6)  # over the LINGER and the slack
+    await context.term()
+
+    assert socket.closed
+    assert caplog.text == ""  # its LINGER ended it, and nobody had to give it up

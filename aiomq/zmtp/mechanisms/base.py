@@ -56,7 +56,7 @@ class SessionFacts:
     def properties(self) -> list[tuple[str, bytes]]:
         """Return the properties that we announce, in libzmq's order."""
         properties = [("Socket-Type", wire_name(self.socket_type))]
-        if self.socket_type in ANNOUNCES_ROUTING_ID:
+        if self.routing_id or self.socket_type in ANNOUNCES_ROUTING_ID:
             properties.append(("Identity", self.routing_id))
         properties += self.metadata
         return properties

@@ -1,0 +1,492 @@
+"""Durable sockets with a store: what outlives the sender, and what happens when the store fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+import aiomq
+from aiomq import SqliteStore, StoredPeer
+from aiomq.durable_ledger import RETRY_SECONDS
+from aiomq.message import Message
+from tests.durable.stays import Clock, away, come, gone, received, subscribed
+from tests.sockets.links import started, turns, until
+
+KINDS = [(aiomq.PUB, aiomq.SUB), (aiomq.XPUB, aiomq.SUB), (aiomq.PUSH, aiomq.PULL), (aiomq.DEALER, aiomq.DEALER)]
+
+
+class MemoryStore:
+    """A store that keeps nothing beyond the test, counts its commits, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.peers: dict[bytes, tuple[bytes | None, float | None]] = {}
+        self.topics: dict[bytes, set[bytes]] = {}
+        self.messages: dict[bytes, dict[int, Message]] = {}
+        self.failure: Exception | None = None
+        self.commits = self.appended = self.closed = 0
+        self._steps: list[tuple[object, ...]] = []
+
+    def load(self) -> Sequence[StoredPeer]:
+        return [
+            StoredPeer(
+                identity=identity,
+                user_id=user_id,
+                since=since,
+                topics=sorted(self.topics.get(identity, ())),
+                first=min(self.messages.get(identity, {0: b""})),
+                messages=list(self.messages.get(identity, {}).values()),
+            )
+            for identity, (user_id, since) in self.peers.items()
+        ]
+
+    def remember(self, identity: bytes, user_id: bytes | None, since: float | None) -> None:
+        self._steps.append((self.peers.__setitem__, identity, (user_id, since)))
+
+    def forget(self, identity: bytes) -> None:
+        for table in (self.peers, self.topics, self.messages):
+            self._steps.append((table.pop, identity, None))
+
+    def subscribe(self, identity: bytes, topics: Iterable[bytes]) -> None:
+        self._steps.append((lambda new: self.topics.setdefault(identity, set()).update(new), frozenset(topics)))
+
+    def cancel(self, identity: bytes, topics: Iterable[bytes]) -> None:
+        self._steps.append((lambda old: self.topics[identity].difference_update(old), frozenset(topics)))
+
+    def append(self, identity: bytes, number: int, messages: Iterable[Message]) -> None:
+        new = dict(enumerate(messages, number))
+        self.appended += len(new)
+        self._steps.append((lambda: self.messages.setdefault(identity, {}).update(new),))
+
+    def remove(self, identity: bytes, up_to: int) -> None:
+        def remove() -> None:
+            kept = self.messages.get(identity, {})
+            self.messages[identity] = {number: each for number, each in kept.items() if number > up_to}
+
+        self._steps.append((remove,))
+
+    def commit(self) -> None:
+        steps, self._steps = self._steps, []
+        if self.failure is not None:
+            raise self.failure
+        self.commits += bool(steps)
+        for step, *arguments in steps:
+            step(*arguments)  # type: ignore[operator]  # they are bound methods and functions
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def there(sender: aiomq.Socket, receiver: int, name: bytes = b"one") -> aiomq.Socket:
+    """Return a receiver that is there, and subscribed if it has to be."""
+    socket = come(sender, receiver, name)
+    if receiver == aiomq.SUB:
+        await subscribed(sender)
+    await sender.wait_connected()
+    return socket
+
+
+# -- the sender's restart ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sender", "receiver"), KINDS)
+async def test_what_waits_for_a_peer_outlives_the_sender(
+    context: aiomq.Context, address: str, store_path: Path, sender: int, receiver: int
+) -> None:
+    socket = context.socket(sender, durable=60.0, durable_store=store_path)
+    socket.bind(address)
+    await gone(socket, await there(socket, receiver))
+    await socket.send_many([b"%d" % number for number in range(300)])
+    await socket.aclose()
+
+    socket = context.socket(sender, durable=60.0, durable_store=str(store_path))
+    assert [(peer.routing_id, peer.queued_out) for peer in away(socket)] == [(b"one", 300)]
+    await socket.send(b"more")
+    socket.bind(address)
+    peer = await there(socket, receiver)
+
+    assert await received(peer.recv, 301) == [*(b"%d" % number for number in range(300)), b"more"]
+    await socket.aclose()
+    store = SqliteStore(store_path)
+    assert [(each.identity, each.messages) for each in store.load()] == [(b"one", [])]
+    store.close()
+
+
+async def test_routers_messages_of_several_frames_outlive_it(
+    context: aiomq.Context, address: str, store_path: Path
+) -> None:
+    router = context.socket(aiomq.ROUTER, durable=60.0, durable_store=store_path)
+    router.bind(address)
+    dealer = come(router, aiomq.DEALER)
+    await dealer.send(b"hello")
+    await router.recv_multipart()
+    await gone(router, dealer)
+    await router.send_multipart([b"one", b"a", b"", b"c"])
+    await router.aclose()
+
+    router = context.socket(aiomq.ROUTER, durable=60.0, durable_store=store_path, router_mandatory=1)
+    router.bind(address)
+    await router.send_multipart([b"one", b"d"])
+    dealer = come(router, aiomq.DEALER)
+
+    assert await dealer.recv_multipart() == [b"a", b"", b"c"]
+    assert await dealer.recv_multipart() == [b"d"]
+
+
+async def test_subscriptions_outlive_the_publisher(context: aiomq.Context, address: str, store_path: Path) -> None:
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
+    pub.bind(address)
+    sub = context.socket(aiomq.SUB, routing_id=b"one")
+    for topic in ("a", "b", "c"):
+        sub.subscribe(topic)
+    sub.connect(pub.last_endpoint)
+    await subscribed(pub, b"c")
+    sub.unsubscribe("b")
+    await until(lambda: pub.topics_count == 2)
+    await gone(pub, sub)
+    await pub.aclose()
+
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
+
+    assert pub.topics_count == 2
+    await pub.send_many([b"a1", b"b1", b"c1", b"d1"])
+    assert [peer.queued_out for peer in away(pub)] == [2]
+
+
+async def test_xpub_is_told_of_remembered_topics_after_its_restart(
+    context: aiomq.Context, address: str, store_path: Path
+) -> None:
+    for told in (1, 2):
+        xpub = context.socket(aiomq.XPUB, durable=60.0, durable_store=store_path)
+        xpub.bind(address)
+        if told == 1:
+            sub = come(xpub, aiomq.SUB)
+        assert await xpub.recv() == b"\1"
+        if told == 1:
+            await gone(xpub, sub)
+        await xpub.aclose()
+
+
+async def test_topics_that_a_user_granted_outlive_a_manual_xpub(
+    context: aiomq.Context, address: str, store_path: Path
+) -> None:
+    xpub = context.socket(aiomq.XPUB, durable=60.0, durable_store=store_path, xpub_manual=1)
+    xpub.bind(address)
+    sub = come(xpub, aiomq.SUB)
+    assert await xpub.recv() == b"\1"
+    xpub.subscribe("granted")
+    xpub.subscribe("taken back")
+    xpub.unsubscribe("taken back")
+    await gone(xpub, sub)
+    await xpub.aclose()
+
+    xpub = context.socket(aiomq.XPUB, durable=60.0, durable_store=store_path, xpub_manual=1)
+
+    assert [xpub._core.pattern.topics_of(peer) for peer in xpub._core.peers] == [[b"granted"]]
+
+
+async def test_time_away_goes_on_while_the_sender_is_not_there(context: aiomq.Context) -> None:
+    store = MemoryStore()
+    store.peers = {b"late": (None, 900.0), b"there": (None, None), b"soon": (None, 950.0)}
+    pub = context.socket(aiomq.PUB, durable=99.0)
+    durable = pub._core.make_durable()
+    durable._epoch_clock = Clock(1000.0)
+    clock = durable._clock = Clock(7.0)
+    pub.durable_store = store
+
+    assert sorted((peer.routing_id, peer.away_since) for peer in away(pub)) == [(b"soon", 950.0), (b"there", 1000.0)]
+    clock.now += 50
+    durable.expire()
+    assert [peer.routing_id for peer in away(pub)] == [b"there"]
+    await turns(2)
+    assert list(store.peers) == [b"there"]
+
+
+async def test_more_peers_than_the_limit_are_not_taken_over(context: aiomq.Context) -> None:
+    store = MemoryStore()
+    store.peers = {b"%d" % number: (None, 1.0 + number) for number in range(9)}
+    pub = context.socket(aiomq.PUB, durable=1e12, durable_limit=3, durable_store=store)
+
+    assert sorted(peer.routing_id for peer in away(pub)) == [b"6", b"7", b"8"]
+    await turns(2)
+    assert sorted(store.peers) == [b"6", b"7", b"8"]
+
+
+def test_socket_without_a_loop_takes_over_at_its_first_use() -> None:
+    store = MemoryStore()
+    store.peers = {b"one": (None, None)}
+    store.messages = {b"one": {5: b"x"}}
+    with aiomq.Context() as context:
+        push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store)
+
+        async def main() -> list[int]:
+            return [peer.queued_out for peer in push.peers()]
+
+        assert asyncio.run(main()) == [1]
+    assert store.closed == 1
+
+
+# -- what is written, and when ----------------------------------------------------------------------------------------
+
+
+async def test_messages_that_leave_in_their_turn_are_never_written(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store)
+    push.bind(address)
+    pull = await there(push, aiomq.PULL)
+    await turns(2)
+    before = store.commits
+    for number in range(100):
+        await push.send(b"%d" % number)
+    await received(pull.recv, 100)
+
+    assert store.appended == 0
+    assert store.commits == before
+
+
+async def test_messages_of_one_turn_are_one_commit(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store)
+    pub.bind(address)
+    for name in (b"one", b"two"):
+        await gone(pub, come(pub, aiomq.SUB, name) if name == b"two" else await there(pub, aiomq.SUB, name))
+    await turns(2)
+    before = store.commits
+    for number in range(50):
+        await pub.send(b"%d" % number)
+    await turns(3)
+
+    assert store.commits == before + 1
+    assert list(store.messages[b"one"].values()) == [b"%d" % number for number in range(50)]
+
+
+async def test_sync_store_writes_at_once(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store)
+    pub.bind(address)
+    await gone(pub, await there(pub, aiomq.SUB))
+    for number in range(50):
+        pub.send_nowait(b"%d" % number)
+    pub.sync_store()
+
+    assert len(store.messages[b"one"]) == 50
+
+
+async def test_what_leaves_is_struck_out_before(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store)
+    push.bind(address)
+    await gone(push, await there(push, aiomq.PULL))
+    await push.send_many([b"%d" % number + bytes(10_000) for number in range(100)])
+    await turns(2)
+    assert sorted(store.messages[b"one"]) == list(range(100))
+    pull = come(push, aiomq.PULL)
+    for number in range(100):
+        assert (await pull.recv()).startswith(b"%d\0" % number)
+        assert number not in store.messages[b"one"]
+
+    assert store.messages[b"one"] == {}
+
+
+async def test_store_has_what_a_full_connection_does_not_take(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, sndhwm=50)
+    push.bind(address)
+    pull = come(push, aiomq.PULL, rcvhwm=1)
+    await push.wait_connected()
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(0.2):
+                await push.send(b"%d" % sent + bytes(100_000))
+            sent += 1
+    (peer,) = push.peers()
+    kept = [int(message[:6].rstrip(b"\0")) for message in store.messages[b"one"].values()]  # type: ignore[arg-type]
+
+    assert peer.queued_out == len(kept)
+    assert kept == list(range(sent - len(kept), sent))
+    for number in range(sent):
+        assert int((await pull.recv())[:6].rstrip(b"\0")) == number
+    push.sync_store()
+    assert not store.messages[b"one"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"conflate": 1}, {"sndhwm_bytes": 25_000}, {"on_mute": "drop_oldest", "sndhwm": 2}]
+)
+async def test_store_follows_a_queue_that_drops(
+    context: aiomq.Context, address: str, options: dict[str, object]
+) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store, **options)
+    pub.bind(address)
+    await gone(pub, await there(pub, aiomq.SUB))
+    for number in range(9):
+        await pub.send(b"%d" % number + bytes(9_999))
+        await turns(2)
+    queued = [message[:1] for message in store.messages[b"one"].values()]
+    await pub.aclose()
+    assert 1 <= len(queued) < 9
+
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store, **options)
+    pub.bind(address)
+    sub = await there(pub, aiomq.SUB)
+
+    assert [(await sub.recv())[:1] for _ in queued] == queued
+
+
+async def test_byte_mark_of_the_inbox_and_a_store_go_together(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    dealer = context.socket(aiomq.DEALER, durable=60.0, durable_store=store, rcvhwm_bytes=1000)
+    dealer.bind(address)
+    await gone(dealer, await there(dealer, aiomq.DEALER))
+    await dealer.send(b"kept")
+    other = await there(dealer, aiomq.DEALER)
+    await other.send_many([bytes(600)] * 10)
+
+    assert await other.recv() == b"kept"
+    assert await received(dealer.recv, 10) == [bytes(600)] * 10
+
+
+async def test_secured_connection_takes_what_the_store_had(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    public, secret = aiomq.curve_keypair()
+    mine, my_secret = aiomq.curve_keypair()
+    client = {"curve_publickey": mine, "curve_secretkey": my_secret, "curve_serverkey": public}
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, curve_server=1, curve_secretkey=secret)
+    push.bind(address)
+    pull = come(push, aiomq.PULL, **client)
+    await push.wait_connected()
+    await gone(push, pull)
+    await push.send_many([b"%d" % number for number in range(2000)][:900])
+    await turns(2)
+    pull = come(push, aiomq.PULL, **client)
+
+    assert await received(pull.recv, 900) == [b"%d" % number for number in range(900)]
+
+
+# -- a store that fails -----------------------------------------------------------------------------------------------
+
+
+async def test_send_says_that_the_store_failed_and_works_again_with_it(
+    context: aiomq.Context, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store)
+    pub.bind(address)
+    await gone(pub, await there(pub, aiomq.SUB))
+    store.failure = OSError(errno.ENOSPC, "no space left on the device")
+    await pub.send(b"queued")  # nothing is known yet
+    await turns(2)
+
+    for _ in range(3):
+        with pytest.raises(aiomq.ZMQError, match="no space left") as refused:
+            await pub.send(b"refused")
+        assert refused.value.errno == errno.ENOSPC
+    with pytest.raises(aiomq.ZMQError, match="no space left"):
+        pub.sync_store()
+    assert [peer.queued_out for peer in away(pub)] == [1]
+    assert len([each for each in caplog.records if "failed" in each.message]) == 1
+
+    store.failure = None
+    pub.sync_store()
+    await pub.send(b"and on")
+    await turns(2)
+    assert list(store.messages[b"one"].values()) == [b"queued", b"and on"]
+
+
+async def test_broadcast_is_not_taken_down_while_the_store_fails(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store, sndhwm=0)
+    pub.bind(address)
+    await gone(pub, await there(pub, aiomq.SUB))
+    store.failure = ValueError("whatever")
+    sent = 0
+    with pytest.raises(aiomq.ZMQError, match="whatever") as refused:
+        while sent < 10_000:
+            await pub.send(b"x")
+            sent += 1
+    assert refused.value.errno == errno.EIO
+    store.failure = None
+    pub.sync_store()
+
+    assert len(store.messages[b"one"]) == sent
+    for _ in range(1000):
+        await pub.send(b"x")
+    await turns(2)
+    assert len(store.messages[b"one"]) == sent + 1000
+
+
+async def test_store_that_failed_is_tried_again_by_itself(
+    context: aiomq.Context, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiomq.durable_ledger.RETRY_SECONDS", 0.001)
+    store = MemoryStore()
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, sndhwm=3)
+    push.bind(address)
+    await gone(push, await there(push, aiomq.PULL))
+    await push.send(b"1")
+    store.failure = OSError("broken")
+    await push.send(b"2")
+    await until(lambda: push._core.durable and push._core.durable.ledger and push._core.durable.ledger.error)
+    pull = come(push, aiomq.PULL)
+    await push.wait_connected()
+    await turns(50)
+    with pytest.raises(aiomq.Again):
+        pull.recv_nowait()  # what the store has does not leave before it is struck out
+
+    store.failure = None
+    assert await received(pull.recv, 2) == [b"1", b"2"]
+    await push.send(b"3")
+    assert await pull.recv() == b"3"
+    assert RETRY_SECONDS == 1.0
+
+
+async def test_send_that_waits_for_room_learns_that_the_store_failed(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, sndhwm=1)
+    push.bind(address)
+    await gone(push, await there(push, aiomq.PULL))
+    await push.send(b"1")
+    waiting = await started(push.send(b"2"))
+    store.failure = OSError(errno.EIO, "broken")
+    come(push, aiomq.PULL, b"two")
+
+    with pytest.raises(aiomq.ZMQError, match="broken"):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_store_that_cannot_be_used_is_an_error_at_the_call(
+    context: aiomq.Context, address: str, store_path: Path
+) -> None:
+    first = context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
+    with pytest.raises(aiomq.ZMQError, match="has it open"):
+        context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
+    with pytest.raises(aiomq.ZMQError, match="which stays"):
+        first.durable_store = store_path.with_name("other.db")
+    with pytest.raises(aiomq.ZMQError, match="stays durable"):
+        first.durable = 0
+    assert isinstance(first.durable_store, SqliteStore)
+    bound = context.socket(aiomq.PUB, durable=60.0)
+    bound.bind(address)
+    with pytest.raises(aiomq.ZMQError, match="before the first bind"):
+        bound.durable_store = store_path.with_name("other.db")
+    await first.aclose()
+    await context.socket(aiomq.PUB, durable=60.0, durable_store=store_path).aclose()
+
+
+async def test_user_of_another_name_does_not_get_the_queue(context: aiomq.Context, address: str) -> None:
+    store = MemoryStore()
+    store.peers = {b"one": (b"somebody else", None)}
+    store.messages = {b"one": {0: b"secret"}}
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store)
+    push.bind(address)
+    pull = await there(push, aiomq.PULL)
+    await push.send(b"for all")
+
+    assert await pull.recv() == b"for all"
+    assert [(peer.state, peer.queued_out) for peer in away(push)] == [("away", 1)]
