@@ -53,7 +53,7 @@ class DurableCore(ObservedCore):
         durable = self.make_durable()
         durable.use(store)
         assert durable.ledger is not None
-        self.pattern.topics_changed = durable.ledger.touch  # type: ignore[assignment]  # all peers with a link are known to it
+        self.pattern.topics_changed = durable.ledger.topics_changed  # type: ignore[assignment]  # all peers with a link are known to it
         self.finished_callbacks.append(durable.finish)
         if self.thread is None:
             self.adopted_callbacks.append(durable.restore)

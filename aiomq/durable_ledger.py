@@ -68,9 +68,10 @@ class _Account:
     Attributes:
         base: the number of the message that was put to the peer first.
         since: when it went away, in seconds since the epoch; None while it is there.
+        has_new_topics: its topics may be others than those in the store.
     """
 
-    __slots__ = ("base", "identity", "marks", "peer", "since", "user_id")
+    __slots__ = ("base", "has_new_topics", "identity", "marks", "peer", "since", "user_id")
 
     def __init__(self, identity: bytes, user_id: bytes | None, peer: StreamPeer, base: int, marks: _Marks) -> None:
         self.identity = identity
@@ -79,6 +80,7 @@ class _Account:
         self.base = base
         self.marks = marks
         self.since = marks.since
+        self.has_new_topics = False
 
     @property
     def head(self) -> int:
@@ -153,11 +155,18 @@ class Ledger:
     # -- what happens to the queues ----------------------------------------------------------------------------------
 
     def touch(self, peer: StreamPeer) -> None:
-        """The queue or the subscriptions of a peer have changed: look at them when the turn is over."""
+        """The queue of a peer has changed: look at them when the turn is over."""
         account = self._accounts.get(peer)
         if account is not None and account not in self._changed:
             self._changed[account] = None
             self._schedule()
+
+    def topics_changed(self, peer: StreamPeer) -> None:
+        """The subscriptions of a peer have changed."""
+        account = self._accounts.get(peer)
+        if account is not None:
+            account.has_new_topics = True
+            self.touch(peer)
 
     def _schedule(self) -> None:
         if not self._is_due and self.error is None:
@@ -199,6 +208,7 @@ class Ledger:
         self._changed.clear()
         for account, marks in done:
             account.marks = marks
+            account.has_new_topics = False
         if self.error is not None:
             self._recovered()
         return True
@@ -208,7 +218,7 @@ class Ledger:
         store, identity, marks = self.store, account.identity, account.marks
         if not marks.known or account.since != marks.since:
             store.remember(identity, account.user_id, account.since)
-        topics = frozenset(self._owner.topics_of(account.peer))
+        topics = frozenset(self._owner.topics_of(account.peer)) if account.has_new_topics else marks.topics
         if added := topics - marks.topics:
             store.subscribe(identity, added)
         if cancelled := marks.topics - topics:
@@ -269,7 +279,9 @@ class Ledger:
             if account.since is None:
                 account.since = since
             self._changed[account] = None
-        self.commit()
+        if not self.commit():
+            lost = sum(max(0, each.end - max(each.head, each.marks.end)) for each in self._accounts.values())
+            log.error("a durable socket has ended and its store fails: %d messages that waited are lost", lost)
         self._closed = True
         self.store.close()
 

@@ -126,7 +126,7 @@ class SocketDurability:
         """Let the store have, now, what is queued: it would at the end of this turn of the event loop.
 
         When this returns, each message that was sent before has left, was dropped by the rules of the type, or waits in
-        the store for a peer that is remembered.
+        the store for a peer that is remembered. What waits for other peers is in memory, as it is without a store.
 
         Raises:
             ZMQError: EINVAL if there is no store, or what the store says if it failed.

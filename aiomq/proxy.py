@@ -24,8 +24,8 @@ __all__ = ["device", "monitored_queue", "proxy", "proxy_steerable"]
 BURST: Final = 256
 """Messages that go one way before the loop gets a turn; libzmq takes up to 1000."""
 
-_ANSWERING: Final = frozenset({SocketType.REP})
-"""Control sockets that owe an answer to every command."""
+_ANSWERING: Final = frozenset({SocketType.PAIR, SocketType.REP})
+"""Control sockets that answer every command, as in libzmq 4.3.5."""
 
 _ADDRESSING: Final = frozenset({SocketType.ROUTER})
 """Sockets whose messages begin with where they come from, or go to."""
@@ -62,10 +62,10 @@ async def proxy_steerable(
 ) -> None:
     """Pass messages on as `proxy`, and obey a control socket.
 
-    Commands are PAUSE, RESUME, TERMINATE and STATISTICS, each a message of one frame. A control socket of type REP
-    answers each, also one that means nothing, with an empty message; STATISTICS is answered, by REP and PAIR, with 8
-    frames, each a number of 64 bits in the machine's order: of the frontend the frames and bytes received, then those
-    sent, and the same of the backend.
+    Commands are PAUSE, RESUME, TERMINATE and STATISTICS, each a message of one frame. A control socket of type REP or
+    PAIR answers each, also one that means nothing, with an empty message, but STATISTICS with 8 frames, each a number
+    of 64 bits in the machine's order: of the frontend the frames and bytes received, then those sent, and the same of
+    the backend.
 
     Args:
         frontend: as of `proxy`.
@@ -274,7 +274,7 @@ class _Proxy:
                 if control.can_send():
                     control.try_send(tuple(map(_COUNT.pack, self._sides[0].counts + self._sides[1].counts)))
                 continue
-            if control.core.socket_type in _ANSWERING:
+            if control.core.socket_type in _ANSWERING and control.can_send():
                 control.try_send(b"")
             if command == b"TERMINATE":
                 return True

@@ -144,7 +144,8 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
     def _connected_to(self, addr: str) -> bool:
         core = self._core
-        return any(dials(each) and each.endpoint == addr and each not in core.leaving for each in core.endpoints.values())
+        staying = [each for each in core.endpoints.values() if each not in core.leaving]
+        return any(dials(each) and each.endpoint == addr for each in staying)
 
     def unbind(self, addr: str) -> None:
         """Take back a bind: accept no more, and end the connections that came by it.
@@ -389,7 +390,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         if reason:
             return reason
         names = [each for each in dir(type(self)) if not each.startswith("_")]
-        close = difflib.get_close_matches(name, names)
+        close = difflib.get_close_matches(name.lower(), names)
         hint = f": did you mean {' or '.join(close)}?" if close else "; aiomq.SocketOption lists the options"
         return f"a socket has no option or attribute {name!r}{hint}"
 

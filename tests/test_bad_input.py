@@ -241,6 +241,8 @@ async def test_a_misspelt_attribute_says_what_was_meant(context: aiomq.Context) 
     with context.socket(aiomq.PULL) as pull:
         with pytest.raises(AttributeError, match="no option or attribute 'lingr': did you mean linger"):
             pull.lingr = 0
+        with pytest.raises(AttributeError, match="no option or attribute 'RCVTIMEO': did you mean rcvtimeo"):
+            pull.RCVTIMEO = 0
         with pytest.raises(AttributeError, match="no option or attribute 'recv_json_object': did you mean recv_json"):
             _ = pull.recv_json_object
 

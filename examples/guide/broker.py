@@ -3,7 +3,7 @@
     python examples/guide/broker.py [FRONTEND] [BACKEND]
 
 Then start broker_client.py and broker_service.py, any number of each. A ROUTER notes where a request came from in a
-frame that it puts in front, and takes that frame off the reply; a DEALER deals out the requests. Ctrl-C ends the broker.
+frame that it puts in front, and takes that frame off the reply; a DEALER deals out the requests. Ctrl-C ends it.
 """
 
 from __future__ import annotations

@@ -76,6 +76,24 @@ async def test_context_options_are_defaults_of_its_sockets(ctx: zaio.Context) ->
         ctx.set(zmq.SNDHWM, 3)
 
 
+async def test_own_options_of_a_context_have_their_effect() -> None:
+    with zmq.Context(io_threads=2) as context:
+        context.MAX_SOCKETS = 1
+        context.set(zmq.BLOCKY, 0)
+        context.set(zmq.IPV6, 1)
+        socket = context.socket(zmq.PUSH)
+
+        assert [context.get(each) for each in (zmq.IO_THREADS, zmq.MAX_SOCKETS, zmq.BLOCKY, zmq.IPV6)] == [2, 1, 0, 1]
+        assert (socket.linger, socket.ipv6) == (0, 1)
+        assert "1 socket)" in repr(context)
+        for refused in (lambda: context.socket(zmq.PUSH), lambda: context.set(zmq.THREAD_PRIORITY, 1)):
+            with pytest.raises(zmq.ZMQError):
+                refused()
+        with pytest.raises(TypeError, match="IO_THREADS"):
+            context.set(zmq.IO_THREADS, "2")  # type: ignore[arg-type]  # this is what is tested
+        socket.close()
+
+
 async def test_context_is_shared_by_its_shadows(ctx: zaio.Context) -> None:
     for shadow in (zaio.Context(ctx), zaio.Context.shadow(ctx.underlying), zmq.Context(shadow=ctx)):
         pull, push = ctx.socket(zmq.PULL), shadow.socket(zmq.PUSH, zaio.Socket)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import random
+import socket as system
 
 import pytest
 
@@ -289,6 +290,8 @@ def test_errors_can_be_made_as_in_pyzmq() -> None:
 def test_abilities_are_told() -> None:
     assert zmq.has("ipc") is (os.name != "nt")
     assert zmq.has("draft")
+    assert zmq.has("tipc") is hasattr(system, "AF_TIPC")
+    assert zmq.has("vsock") is hasattr(system, "AF_VSOCK")
     assert not zmq.has("gssapi")
     assert not zmq.has("nonsense")
 

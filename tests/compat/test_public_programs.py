@@ -266,6 +266,10 @@ def test_guide_weather(stage: Stage) -> None:
     client.ends(*(rf"result: Average temperature for zipcode '{code}' was -?\d+F" for code in (10001, 10002)))
 
 
+def test_guide_relay_between_inproc_names(stage: Stage) -> None:
+    stage.start("asyncio_ioloop/mtrelay.py").ends(r"step 3 -- test successful!  msg: b'message from step2'")
+
+
 def test_guide_request_reply_broker(stage: Stage) -> None:
     broker = stage.start("asyncio_ioloop/rrbroker.py")
     worker = stage.start("asyncio_ioloop/rrworker.py")

@@ -11,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from aiomq import SqliteStore, StoredPeer, ZMQError
+from aiomq.message import Message
 from tests.faults.processes import program
 
-MESSAGES = [b"", b"one", b"\xc1 like several", (b"two", b"frames"), (b"", b""), (b"\xc1", b"x", bytes(100_000))]
+MESSAGES: list[Message] = [
+    b"",
+    b"one",
+    b"\xc1 like several",
+    (b"two", b"frames"),
+    (b"", b""),
+    (b"\xc1", b"x", bytes(100_000)),
+]
 
 
 def filled(path: Path) -> None:
@@ -149,7 +157,7 @@ def test_damaged_file_is_found_out_when_it_is_read(store_path: Path) -> None:
         data[page : page + 200] = os.urandom(200)
     store_path.write_bytes(data)
 
-    with pytest.raises(ZMQError, match="cannot (open|read) the store") as refused:
+    with pytest.raises(ZMQError, match=r"cannot (open|read) the store") as refused:
         loaded(store_path)
     assert refused.value.errno in {errno.EIO, errno.EINVAL}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import signal
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -112,6 +113,7 @@ SITUATIONS: Final = {
             worker.cancel()
         """,
     "computing between two turns": """
+        context.linger = 0  # the reader may end before the last message has left
         pull, push = context.socket(aiomq.PULL), context.socket(aiomq.PUSH)
         pull.bind("tcp://127.0.0.1:0")
         push.connect(pull.last_endpoint)
@@ -229,28 +231,35 @@ async def main():
     async with aiomq.Context() as context:
         push = context.socket(aiomq.PUSH, sndhwm=0)
         push.connect(sys.argv[1])
-        await push.send_many(b"%d" % number for number in range({count}))
-        print("ready", flush=True)
-        await asyncio.Event().wait()
+        await push.send_many(b"%05d" % number + bytes(1000) for number in range({count}))  # more than kernels hold
+        asyncio.get_running_loop().call_soon(lambda: print("ready", flush=True))
+        {then}
 
 {runner}
 """
 
+THEN: Final = {"waiting": "await asyncio.Event().wait()", "in term": ""}
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("runner", RUNNERS)
+SENDERS: Final = [
+    *((runner, "waiting", signal.SIGINT) for runner in RUNNERS),
+    ("aiomq", "waiting", signal.SIGTERM),
+    ("aiomq", "in term", signal.SIGINT),
+    ("aiomq", "in term", signal.SIGTERM),
+]
+
+
+@pytest.mark.parametrize(("runner", "then", "number"), SENDERS)
 async def test_messages_that_are_queued_when_the_signal_comes_leave_before_the_end(
-    context: aiomq.Context, runner: str, number: signal.Signals
+    context: aiomq.Context, runner: str, then: str, number: signal.Signals
 ) -> None:
-    if runner != "aiomq" and number == signal.SIGTERM:
-        pytest.skip("without a handler of its own SIGTERM leaves a program no time")
     pull = context.socket(aiomq.PULL, rcvhwm=10, rcvbuf=4096)
     pull.bind("tcp://127.0.0.1:0")
 
-    with program(SENDER.format(count=COUNT, runner=RUNNERS[runner]), pull.last_endpoint) as sender:
+    text = SENDER.format(count=COUNT, then=THEN[then], runner=RUNNERS[runner])
+    with program(text, pull.last_endpoint) as sender:
         await asyncio.to_thread(ready, sender)
         sender.signal(number)
-        received = [int(await pull.recv()) for _ in range(COUNT)]
+        received = [int((await pull.recv())[:5]) for _ in range(COUNT)]
         status, _, errors = await asyncio.to_thread(sender.finish)
 
     assert received == list(range(COUNT))
@@ -296,8 +305,8 @@ def test_second_signal_in_term_ends_the_wait_for_what_lingers(
     with program(LINGERING.format(runner=RUNNERS["aiomq"]), f"ipc://{tmp_path}/nobody", str(linger)) as running:
         ready(running)
         running.signal(first)
-        with pytest.raises(TimeoutError):
-            _wait(running, 0.3)  # the first one gives the message its time
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(0.3)  # the first one gives the message its time
         running.signal(second)
         status, _, _ = running.finish(timeout=SOON)
 
@@ -315,11 +324,27 @@ def test_signal_gives_messages_the_time_that_linger_allows_and_no_more(tmp_path:
     assert complaints(errors) == []
 
 
-def _wait(running: Program, seconds: float) -> None:
-    """Wait for the end of a program; TimeoutError if it does not come."""
-    import subprocess
+DESTROYED: Final = """
+import sys
+import aiomq
 
-    try:
-        running.process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
+async def main():
+    context = aiomq.Context()
+    push = context.socket(aiomq.PUSH, sndhwm=0)
+    push.connect(sys.argv[1])
+    await push.send_many(b"%05d" % number + bytes(1000) for number in range(10_000))
+    context.destroy()
+
+aiomq.run(main())
+"""
+
+
+async def test_messages_of_a_destroyed_context_leave_before_aiomq_run_returns(context: aiomq.Context) -> None:
+    pull = context.socket(aiomq.PULL, rcvhwm=10)
+    pull.bind("tcp://127.0.0.1:0")
+
+    with program(DESTROYED, pull.last_endpoint) as sender:
+        received = [int((await pull.recv())[:5]) for _ in range(COUNT)]
+
+        assert await asyncio.to_thread(sender.finish) == (0, "", "")
+    assert received == list(range(COUNT))

@@ -141,6 +141,33 @@ async def test_close_and_options_may_come_from_anywhere(context: aiomq.Context, 
     await until(lambda: pull.closed)
 
 
+# -- between two runs of one loop -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
+def test_close_while_the_loop_stands_still_sends_what_is_queued(endpoint: Endpoint, loop_name: str) -> None:
+    loops = pytest.importorskip(loop_name)
+    context = KeepingContext()
+
+    async def begin(push: aiomq.Socket) -> None:
+        await push.send(b"first")
+
+    async def receive(pull: aiomq.Socket) -> bytes:
+        async with asyncio.timeout(10):
+            return await pull.recv()
+
+    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+        for _ in range(3):  # a descriptor that the loop still watched would be that of the next listener
+            pull, push = context.socket(aiomq.PULL), context.socket(aiomq.PUSH, linger=-1)
+            pull.bind(endpoint())
+            push.connect(pull.last_endpoint)
+            runner.run(begin(push))
+            push.close()
+            assert runner.run(receive(pull)) == b"first"
+            pull.close()
+        runner.run(context.term())
+
+
 # -- before any loop --------------------------------------------------------------------------------------------------
 
 

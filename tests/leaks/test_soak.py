@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ async def test_messages_between_threads_leave_nothing_behind() -> None:
         async def pass_on(count: int) -> None:
             async with context.socket(aiomq.PULL) as pull:
                 pull.bind("inproc://soak")
-                sending = asyncio.create_task(in_thread(lambda: send("inproc://soak", count)))
+                sending = asyncio.create_task(in_thread(partial(send, "inproc://soak", count)))
                 await recv_count(pull, count)
                 await sending
 
@@ -99,7 +100,8 @@ async def test_reconnections_leave_nothing_behind(context: aiomq.Context, transp
             await push.wait_connected()
             lost = push.counters.disconnects
             pull.unbind(address)
-            await until(lambda lost=lost: push.counters.disconnects > lost)
+            while push.counters.disconnects == lost:
+                await turns(1)
             pull.bind(address)
             await push.send(b"over the next connection")
             assert await pull.recv() == b"over the next connection"

@@ -180,10 +180,13 @@ def test_child_does_not_hold_the_connections_of_its_parent_open(loop: str) -> No
             client.connect(endpoint)
             await client.send(b"x")
             await server.recv()
+            reading, writing = os.pipe()
             child = os.fork()
             if child == 0:
+                os.write(writing, b"x")
                 while True:
                     signal_wait()
+            os.read(reading, 1)
             try:
                 with client.monitor(events=aiomq.EVENT_DISCONNECTED) as events:
                     server.close(linger=0)

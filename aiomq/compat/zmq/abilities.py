@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -23,7 +24,8 @@ _ABILITIES: Final[dict[str, Callable[[], bool]]] = {
     "ipc": lambda: sys.platform != "win32",
     "norm": lambda: False,
     "pgm": lambda: False,
-    "tipc": lambda: False,
+    "tipc": lambda: hasattr(socket, "AF_TIPC"),
+    "vsock": lambda: hasattr(socket, "AF_VSOCK"),
 }
 
 
@@ -31,7 +33,8 @@ def has(capability: str) -> bool:
     """Return whether something is there.
 
     Args:
-        capability: "ipc", "curve", "draft", "gssapi", "norm", "pgm" or "tipc".
+        capability: "ipc", "curve", "draft", "gssapi", "norm", "pgm", "tipc" or "vsock". Of the last two it tells
+            whether this Python knows them; the kernel may not.
     """
     if not isinstance(capability, str):
         raise TypeError(f"a capability is named by a str, not {type(capability).__name__}")

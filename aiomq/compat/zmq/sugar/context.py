@@ -22,14 +22,8 @@ __all__ = ["Context", "SyncContext"]
 _addresses: Final[weakref.WeakValueDictionary[int, aiomq.Context]] = weakref.WeakValueDictionary()
 """What `underlying` of a context stands for."""
 
-_LIMITS: Final[dict[int, int]] = {
-    ContextOption.IO_THREADS: 1,
-    ContextOption.MAX_SOCKETS: 1023,
-    ContextOption.SOCKET_LIMIT: 65535,
-    ContextOption.MSG_T_SIZE: 64,
-    ContextOption.MAX_MSGSZ: 2**31 - 1,
-}
-"""What libzmq says of a context that nobody has set anything on; nothing here is bound by it."""
+_OPTIONS: Final = frozenset({*ContextOption, SocketOption.BLOCKY, SocketOption.IPV6})
+"""What a context has of its own; the last two are numbered among the options of sockets."""
 
 
 class Context(AttributeSetter):
@@ -46,7 +40,6 @@ class Context(AttributeSetter):
     sockopts: dict[int, Any]
     _inner: aiomq.Context
     _shadow: bool
-    _limits: dict[int, int]
     _unstarted: list[tuple[Socket[Any], int]]
     """Sockets that were made while no event loop ran, each with its thread."""
 
@@ -58,13 +51,11 @@ class Context(AttributeSetter):
         self.sockopts = {}
         self._sockets = weakref.WeakSet()
         self._unstarted = []
-        self._limits = dict(_LIMITS)
         self._shadow = bool(shadow)
         if shadow:
             self._inner = _inner_of(shadow)
         else:
             self._inner = aiomq.Context(io_threads)
-            self._limits[ContextOption.IO_THREADS] = io_threads
         _addresses[id(self._inner)] = self._inner
 
     @classmethod
@@ -156,15 +147,14 @@ class Context(AttributeSetter):
     # -- options -----------------------------------------------------------------------------------------------------
 
     def set(self, option: int, optval: int) -> None:
-        """Set an option of the context. The numbers are kept, and bind nobody.
+        """Set an option of the context: those that aiomq's have.
 
         Raises:
-            ZMQError: EINVAL for what is no option of a context.
+            ZMQError: EINVAL for what is no option of a context, a value out of range, or an option of threads.
+            TypeError: the value is no number.
         """
         self._check(option)
-        if not isinstance(optval, int):
-            raise TypeError(f"the options of a context are numbers, not {type(optval).__name__}")
-        self._limits[option] = optval
+        self._inner.set(option, optval)
 
     def get(self, option: int) -> int:
         """Return an option of the context.
@@ -173,12 +163,12 @@ class Context(AttributeSetter):
             ZMQError: EINVAL for what is no option of a context.
         """
         self._check(option)
-        return self._limits.get(option, 0)
+        return int(self._inner.get(option))
 
     def _check(self, option: int) -> None:
         if self.closed:
             raise RuntimeError("Context has been destroyed")
-        if option not in list(ContextOption):
+        if option not in _OPTIONS:
             raise ZMQError(errno.EINVAL, f"{option!r} is no option of a context; setsockopt sets those of its sockets")
 
     def setsockopt(self, opt: int, value: Any) -> None:
@@ -266,7 +256,8 @@ class Context(AttributeSetter):
 
     def __repr__(self) -> str:
         module = type(self).__module__.removesuffix(".sugar.context")
-        sockets = f"{len(self._sockets)} sockets" if self._sockets else ""
+        number = len(self._sockets)
+        sockets = f"{number} socket{'s' if number > 1 else ''}" if number else ""
         return f"<{module}.{type(self).__name__}({sockets}){' closed' if self.closed else ''}>"
 
 
