@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import aiomq
 from aiomq import SqliteStore
 from tests.durable.stays import away
-from tests.faults.processes import Program, program
+from tests.faults.processes import program
 from tests.sockets.links import turns, until
 
 __all__ = ["ROUNDS", "Lost", "kill_receivers", "kill_senders"]
@@ -160,12 +158,6 @@ async def _send(sender: aiomq.Socket, number: int, size: int) -> None:
 # -- the sender dies --------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _sender(kind: str, endpoint: str, path: Path, first: int, size: int, log: Path) -> Iterator[Program]:
-    with program(SENDER, kind, endpoint, str(path), str(first), str(size), str(log)) as process:
-        yield process
-
-
 def _synced(log: Path) -> int | None:
     """Return up to which number a sender had synced its store; None if it had not begun."""
     if not log.exists():
@@ -203,7 +195,7 @@ async def kill_senders(kind: str, receiver: aiomq.Socket, endpoint: str, folder:
     for life in range(ROUNDS + 1):
         log = folder / f"life-{life}"
         size = chance.choice([0, 100, 3000])
-        with _sender(kind, endpoint, path, first, size, log) as process:
+        with program(SENDER, kind, endpoint, str(path), str(first), str(size), str(log)) as process:
             goal = first + chance.randrange(1, 400)
             pause = [200 if chance.random() < 0.7 else 0]
             reading = asyncio.get_running_loop().create_task(_read(receiver, got, pause))
@@ -224,7 +216,9 @@ async def kill_senders(kind: str, receiver: aiomq.Socket, endpoint: str, folder:
         first = max([waiting.stop, synced, *([got[-1] + 1] if got else [])])
     lost.rounds, lost.sent, lost.received = ROUNDS, first, len(got)
     before = len(got)
-    with _sender(kind, endpoint, path, first, 0, folder / "last"):  # nothing dies any more: all that waits arrives
+    with program(
+        SENDER, kind, endpoint, str(path), str(first), "0", str(folder / "last")
+    ):  # nothing dies any more: all that waits arrives
         async with asyncio.timeout(20):
             while not got or got[-1] < first:
                 got.append(_number(await receiver.recv_multipart()))

@@ -1,7 +1,11 @@
-"""What durable sockets promise, held by count while processes are killed at some moment: see `rounds`."""
+"""What durable sockets promise, held by count while processes are killed at some moment: see `rounds`.
+
+`AIOMQ_DURABLE_ROUNDS=200 pytest tests/durable/test_durable_kills.py --log-cli-level=INFO` kills more, and says how often.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -9,6 +13,8 @@ import pytest
 
 import aiomq
 from tests.durable.rounds import ROUNDS, kill_receivers, kill_senders
+
+log = logging.getLogger(__name__)
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL"),
@@ -24,7 +30,10 @@ async def test_receiver_that_is_killed_misses_what_was_in_flight_and_nothing_els
     socket = context.socket(getattr(aiomq, sender), durable=600.0, sndhwm=0)
     socket.bind("tcp://127.0.0.1:*")
 
-    print(await kill_receivers(socket, receiver, tmp_path, seed=ROUNDS))
+    found = await kill_receivers(socket, receiver, tmp_path, seed=ROUNDS)
+
+    log.info("%s", found)
+    assert found.received >= ROUNDS
 
 
 @pytest.mark.parametrize(("sender", "receiver"), [("PUSH", "PULL"), ("PUB", "SUB")])
@@ -35,4 +44,7 @@ async def test_sender_that_is_killed_goes_on_with_what_its_store_has(
     if receiver == "SUB":
         socket.subscribe(b"")
 
-    print(await kill_senders(sender, socket, f"ipc://{tmp_path}/sender", tmp_path, seed=ROUNDS))
+    found = await kill_senders(sender, socket, f"ipc://{tmp_path}/sender", tmp_path, seed=ROUNDS)
+
+    log.info("%s", found)
+    assert found.received >= ROUNDS
