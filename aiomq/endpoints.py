@@ -57,6 +57,9 @@ def _check_secured(core: SocketCore, scheme: str) -> None:
         raise ZMQError(errno.EINVAL, f"{what}. Unset the security options")
 
 
+_BYTE_MARKED: Final = frozenset({"tcp", "ipc"})
+"""Transports whose queues can be bounded in bytes."""
+
 _NO_SOCKET: Final = frozenset({None, errno.ENODEV, errno.EPROTONOSUPPORT})
 """What `bind` fails with before there is a system socket: all other failures close one, and tell of that too."""
 
@@ -71,6 +74,7 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
     target = parse(address, for_bind=True, ipv6=core.options.ipv6)
     check_transport(core.socket_type, target.scheme, for_bind=True)
     _check_secured(core, target.scheme)
+    _check_byte_marks(core, target.scheme)
     if isinstance(target, InprocEndpoint):
         check_handler(str(target), core.socket_type)
     else:
@@ -95,6 +99,17 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
         raise ZMQBindError(f"cannot bind {address}: {text}", error.errno or errno.EINVAL) from error
 
 
+def _check_byte_marks(core: SocketCore, scheme: str) -> None:
+    """Refuse marks in bytes where nobody would look at them."""
+    options = core.options
+    if (options.sndhwm_bytes or options.rcvhwm_bytes) and scheme not in _BYTE_MARKED:
+        raise ZMQError(
+            errno.EINVAL,
+            f"sndhwm_bytes and rcvhwm_bytes bound queues over tcp and ipc, not over {scheme}: set them to 0 for this"
+            " endpoint, and bound it by messages (SNDHWM, RCVHWM)",
+        )
+
+
 def _adopting(core: SocketCore, listener: Endpoint) -> Endpoint:
     """Forget USE_FD: its descriptor belongs to the listener now, and can be given to no other."""
     core.options.use_fd = -1
@@ -110,6 +125,7 @@ def make_dialer(core: SocketCore, names: InprocNames, address: str, routing_id: 
     target = parse(address, for_bind=False, ipv6=core.options.ipv6)
     check_transport(core.socket_type, target.scheme, for_bind=False)
     _check_secured(core, target.scheme)
+    _check_byte_marks(core, target.scheme)
     if isinstance(target, UdpEndpoint):
         return _make_udp_dialer(core, target, address)
     if isinstance(target, InprocEndpoint):

@@ -67,6 +67,9 @@ async def _supervise(main: Coroutine[Any, Any, T]) -> T:
         return await _await_main(task, received)
     finally:
         restore()
+        if len(received) > 1:  # nobody wants to wait for what lingers
+            for context in own_contexts():
+                context.destroy(0)
         await asyncio.gather(*(context.term() for context in own_contexts()))
 
 
@@ -75,12 +78,21 @@ async def _await_main(task: asyncio.Task[T], received: list[int]) -> T:
         return await task
     except asyncio.CancelledError:
         if not task.done():  # SIGINT: asyncio's runner cancelled us, so that we cancel main
+            received.append(signal.SIGINT)
             task.cancel()
-            await asyncio.wait({task})
+            await _wait_for_end(task, received)
             if not task.cancelled():
                 return task.result()
-        if received:
-            raise SystemExit(128 + received[0]) from None
+        if signal.SIGTERM in received:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
+
+
+async def _wait_for_end(task: asyncio.Task[Any], received: list[int]) -> None:
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:  # another SIGINT: the loop was stopped, and the runner cancels what is left
+        received.append(signal.SIGINT)
         raise
 
 

@@ -24,10 +24,6 @@ class AwayPeers:
         self._peers: dict[Peer, None] = {}
         self._standing_in: set[Peer] = set()
 
-    def __bool__(self) -> bool:
-        """Whether anybody is away."""
-        return bool(self._peers)
-
     def leave(self, peer: Peer) -> None:
         """A peer goes away."""
         self._take_out(peer)

@@ -20,7 +20,10 @@ def adopt(descriptor: int, families: frozenset[int], scheme: str) -> socket.sock
         OSError: EBADF or ENOTSOCK if it is no socket, EINVAL if it is of another transport or does not listen. The
             descriptor is as it was then.
     """
-    sock = socket.socket(fileno=descriptor)
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: the descriptor {descriptor} (USE_FD)") from error
     problem = _problem(sock, families)
     if problem:
         sock.detach()

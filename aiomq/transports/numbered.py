@@ -15,7 +15,7 @@ from aiomq.transports.base import ConnectionFactory
 from aiomq.transports.handover import hand_over
 from aiomq.transports.system_options import set_buffers
 
-__all__ = ["NumberedTransport", "system_socket"]
+__all__ = ["NumberedTransport", "has_family", "system_socket"]
 
 TargetT = TypeVar("TargetT")
 
@@ -106,6 +106,15 @@ class NumberedTransport(ABC, Generic[TargetT]):
 
     def release(self, endpoint: str) -> None:
         """Nothing to remove."""
+
+
+def has_family(family_name: str) -> bool:
+    """Return whether this platform has sockets of a family."""
+    try:
+        system_socket(family_name, family_name).close()
+    except OSError:
+        return False
+    return True
 
 
 def system_socket(family_name: str, scheme: str) -> socket.socket:

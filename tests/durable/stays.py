@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import aiomq
 from tests.sockets.links import until
 
-__all__ = ["Clock", "away", "come", "gone", "received", "subscribed"]
+__all__ = ["Clock", "away", "come", "gone", "received", "subscribed", "there"]
 
 
 class Clock:
@@ -32,6 +32,17 @@ def come(sender: aiomq.Socket, socket_type: int, name: bytes = b"one", **options
     if socket_type == aiomq.SUB:
         socket.subscribe(b"")
     socket.connect(sender.last_endpoint)
+    return socket
+
+
+async def there(sender: aiomq.Socket, receiver: int, name: bytes = b"one", **options: object) -> aiomq.Socket:
+    """Return a receiver that is there, and subscribed if it has to be."""
+    socket = come(sender, receiver, name, **options)
+    if receiver == aiomq.XSUB:
+        await socket.send(b"\1")
+    if sender.socket_type in {aiomq.PUB, aiomq.XPUB}:
+        await subscribed(sender)
+    await sender.wait_connected()
     return socket
 
 

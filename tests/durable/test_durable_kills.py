@@ -1,6 +1,6 @@
 """What durable sockets promise, held by count while processes are killed at some moment: see `rounds`.
 
-`AIOMQ_DURABLE_ROUNDS=200 pytest tests/durable/test_durable_kills.py --log-cli-level=INFO` kills more, and says how often.
+With AIOMQ_DURABLE_ROUNDS=200 and `--log-cli-level=INFO` they kill more, and say what came of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(("sender", "receiver"), [("PUSH", "PULL"), ("PUB", "SUB"), ("ROUTER", "DEALER")])
+@pytest.mark.parametrize(
+    ("sender", "receiver"), [("PUSH", "PULL"), ("DEALER", "DEALER"), ("PUB", "SUB"), ("ROUTER", "DEALER")]
+)
 async def test_receiver_that_is_killed_misses_what_was_in_flight_and_nothing_else(
     context: aiomq.Context, tmp_path: Path, sender: str, receiver: str
 ) -> None:

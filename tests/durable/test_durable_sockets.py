@@ -11,22 +11,11 @@ import math
 import pytest
 
 import aiomq
-from tests.durable.stays import Clock, away, come, gone, received, subscribed
+from tests.durable.stays import Clock, away, come, gone, received, subscribed, there
 from tests.sockets.links import started, until
 from tests.transports.scripted import events_until
 
 PAIRS = [(aiomq.PUB, aiomq.SUB), (aiomq.XPUB, aiomq.XSUB), (aiomq.PUSH, aiomq.PULL), (aiomq.DEALER, aiomq.DEALER)]
-
-
-async def there(sender: aiomq.Socket, receiver: int, name: bytes = b"one", **options: object) -> aiomq.Socket:
-    """Return a receiver that is there, and subscribed if it has to be."""
-    socket = come(sender, receiver, name, **options)
-    if receiver == aiomq.XSUB:
-        await socket.send(b"\1")
-    if sender.socket_type in {aiomq.PUB, aiomq.XPUB}:
-        await subscribed(sender)
-    await sender.wait_connected()
-    return socket
 
 
 # -- every type -------------------------------------------------------------------------------------------------------
@@ -448,59 +437,3 @@ async def test_reply_waits_for_a_requester_that_lost_its_connection(context: aio
 
     assert await req.recv() == b"answer"
     assert rep.counters.dropped == 0
-
-
-# -- what it takes ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [(-1, aiomq.ZMQError), (math.nan, aiomq.ZMQError), ("60", TypeError), (True, TypeError)],
-)
-async def test_durable_refuses_what_is_no_time(context: aiomq.Context, value: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match="durable takes seconds"):
-        context.socket(aiomq.PUB, durable=value)
-
-
-@pytest.mark.parametrize("kind", [aiomq.SUB, aiomq.PULL, aiomq.REQ, aiomq.PAIR, aiomq.XSUB, aiomq.STREAM, aiomq.SERVER])
-async def test_durable_is_refused_by_types_that_keep_nothing(context: aiomq.Context, kind: int) -> None:
-    socket = context.socket(kind)
-    assert socket.durable == 0.0
-    with pytest.raises(aiomq.ZMQError, match="durable is for PUB, REP") as refused:
-        socket.durable = 5
-    assert refused.value.errno == errno.EINVAL
-
-
-@pytest.mark.parametrize(("value", "error"), [(0, aiomq.ZMQError), (-5, aiomq.ZMQError), ("many", TypeError)])
-async def test_durable_limit_refuses_what_is_no_number_of_peers(
-    context: aiomq.Context, value: int, error: type[Exception]
-) -> None:
-    socket = context.socket(aiomq.PUB, durable=1)
-    with pytest.raises(error, match="durable_limit takes"):
-        socket.durable_limit = value
-
-
-async def test_settings_of_durable_sockets_need_durable_first(context: aiomq.Context) -> None:
-    socket = context.socket(aiomq.PUB)
-    assert (socket.durable_limit, socket.durable_store) == (1000, None)
-    with pytest.raises(aiomq.ZMQError, match="set durable first"):
-        socket.durable_limit = 5
-    with pytest.raises(aiomq.ZMQError, match="set durable first"):
-        socket.durable_store = "anywhere"
-    with pytest.raises(aiomq.ZMQError, match="no durable_store"):
-        socket.sync_store()
-    socket.durable = None
-    assert socket._core.durable is None
-    socket.durable = 5
-    assert socket.durable == 5.0
-
-
-async def test_socket_that_is_not_durable_has_nothing_of_it(context: aiomq.Context) -> None:
-    socket = context.socket(aiomq.PUB)
-    socket.bind("tcp://127.0.0.1:*")
-    peer = await there(socket, aiomq.SUB)
-    await socket.send(b"x")
-    assert await peer.recv() == b"x"
-
-    assert socket._core.durable is None
-    assert {type(each).__name__ for each in socket._core.peers} == {"StreamPeer"}

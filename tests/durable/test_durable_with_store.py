@@ -1,97 +1,21 @@
-"""Durable sockets with a store: what outlives the sender, and what happens when the store fails."""
+"""Durable sockets with a store: what outlives the sender, what is written, and when."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 import aiomq
-from aiomq import SqliteStore, StoredPeer
-from aiomq.durable_ledger import RETRY_SECONDS
-from aiomq.message import Message, first_frame
-from tests.durable.stays import Clock, away, come, gone, received, subscribed
-from tests.sockets.links import started, turns, until
+from aiomq import SqliteStore
+from aiomq.message import first_frame
+from tests.durable.memory_store import MemoryStore
+from tests.durable.stays import Clock, away, come, gone, received, subscribed, there
+from tests.sockets.links import turns, until
 
 KINDS = [(aiomq.PUB, aiomq.SUB), (aiomq.XPUB, aiomq.SUB), (aiomq.PUSH, aiomq.PULL), (aiomq.DEALER, aiomq.DEALER)]
-
-
-class MemoryStore:
-    """A store that keeps nothing beyond the test, counts its commits, and fails when it is told to."""
-
-    def __init__(self) -> None:
-        self.peers: dict[bytes, tuple[bytes | None, float | None]] = {}
-        self.topics: dict[bytes, set[bytes]] = {}
-        self.messages: dict[bytes, dict[int, Message]] = {}
-        self.failure: Exception | None = None
-        self.commits = self.appended = self.closed = 0
-        self._steps: list[tuple[object, ...]] = []
-
-    def load(self) -> Sequence[StoredPeer]:
-        return [
-            StoredPeer(
-                identity=identity,
-                user_id=user_id,
-                since=since,
-                topics=sorted(self.topics.get(identity, ())),
-                first=min(self.messages.get(identity, {0: b""})),
-                messages=list(self.messages.get(identity, {}).values()),
-            )
-            for identity, (user_id, since) in self.peers.items()
-        ]
-
-    def remember(self, identity: bytes, user_id: bytes | None, since: float | None) -> None:
-        self._steps.append((self.peers.__setitem__, identity, (user_id, since)))
-
-    def forget(self, identity: bytes) -> None:
-        for table in (self.peers, self.topics, self.messages):
-            self._steps.append((table.pop, identity, None))
-
-    def subscribe(self, identity: bytes, topics: Iterable[bytes]) -> None:
-        self._steps.append((lambda new: self.topics.setdefault(identity, set()).update(new), frozenset(topics)))
-
-    def cancel(self, identity: bytes, topics: Iterable[bytes]) -> None:
-        def cancel() -> None:
-            self.topics[identity] -= old
-
-        old = frozenset(topics)
-        self._steps.append((cancel,))
-
-    def append(self, identity: bytes, number: int, messages: Iterable[Message]) -> None:
-        new = dict(enumerate(messages, number))
-        self.appended += len(new)
-        self._steps.append((lambda: self.messages.setdefault(identity, {}).update(new),))
-
-    def remove(self, identity: bytes, up_to: int) -> None:
-        def remove() -> None:
-            kept = self.messages.get(identity, {})
-            self.messages[identity] = {number: each for number, each in kept.items() if number > up_to}
-
-        self._steps.append((remove,))
-
-    def commit(self) -> None:
-        steps, self._steps = self._steps, []
-        if self.failure is not None:
-            raise self.failure
-        self.commits += bool(steps)
-        for step, *arguments in steps:
-            step(*arguments)  # type: ignore[operator]  # they are bound methods and functions
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-async def there(sender: aiomq.Socket, receiver: int, name: bytes = b"one") -> aiomq.Socket:
-    """Return a receiver that is there, and subscribed if it has to be."""
-    socket = come(sender, receiver, name)
-    if receiver == aiomq.SUB:
-        await subscribed(sender)
-    await sender.wait_connected()
-    return socket
 
 
 # -- the sender's restart ---------------------------------------------------------------------------------------------
@@ -374,142 +298,6 @@ async def test_secured_connection_takes_what_the_store_had(context: aiomq.Contex
     pull = come(push, aiomq.PULL, **client)
 
     assert await received(pull.recv, 900) == [b"%d" % number for number in range(900)]
-
-
-# -- a store that fails -----------------------------------------------------------------------------------------------
-
-
-async def test_send_says_that_the_store_failed_and_works_again_with_it(
-    context: aiomq.Context, address: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = MemoryStore()
-    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store)
-    pub.bind(address)
-    await gone(pub, await there(pub, aiomq.SUB))
-    await turns(2)
-    store.failure = OSError(errno.ENOSPC, "no space left on the device")
-    await pub.send(b"queued")  # nothing is known yet
-    await turns(2)
-
-    for _ in range(3):
-        with pytest.raises(aiomq.ZMQError, match="no space left") as refused:
-            await pub.send(b"refused")
-        assert refused.value.errno == errno.ENOSPC
-    with pytest.raises(aiomq.ZMQError, match="no space left"):
-        pub.sync_store()
-    assert [peer.queued_out for peer in away(pub)] == [1]
-    assert len([each for each in caplog.records if "failed" in each.message]) == 1
-
-    store.failure = None
-    pub.sync_store()
-    await pub.send(b"and on")
-    await turns(2)
-    assert list(store.messages[b"one"].values()) == [b"queued", b"and on"]
-
-
-async def test_broadcast_is_not_taken_down_while_the_store_fails(context: aiomq.Context, address: str) -> None:
-    store = MemoryStore()
-    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store, sndhwm=0)
-    pub.bind(address)
-    await gone(pub, await there(pub, aiomq.SUB))
-    await turns(2)
-    store.failure = ValueError("whatever")
-    sent = 0
-    refusal = None
-    while sent < 10_000 and refusal is None:
-        try:
-            await pub.send(b"x")
-            sent += 1
-        except aiomq.ZMQError as error:
-            refusal = error
-    assert refusal is not None
-    assert (refusal.errno, "whatever" in str(refusal)) == (errno.EIO, True)
-    store.failure = None
-    pub.sync_store()
-
-    assert len(store.messages[b"one"]) == sent
-    for _ in range(1000):
-        await pub.send(b"x")
-    await turns(2)
-    assert len(store.messages[b"one"]) == sent + 1000
-
-
-async def test_store_that_failed_is_tried_again_by_itself(
-    context: aiomq.Context, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aiomq.durable_ledger.RETRY_SECONDS", 0.001)
-    store = MemoryStore()
-    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, sndhwm=3)
-    push.bind(address)
-    await gone(push, await there(push, aiomq.PULL))
-    await push.send(b"1")
-    await turns(2)
-    store.failure = OSError("broken")
-    await push.send(b"2")
-    await until(lambda: push._core.durable and push._core.durable.ledger and push._core.durable.ledger.error)
-    pull = come(push, aiomq.PULL)
-    await push.wait_connected()
-    await turns(50)
-    with pytest.raises(aiomq.Again):
-        pull.recv_nowait()  # what the store has does not leave before it is struck out
-
-    store.failure = None
-    assert await received(pull.recv, 2) == [b"1", b"2"]
-    await push.send(b"3")
-    assert await pull.recv() == b"3"
-    assert RETRY_SECONDS == 1.0
-
-
-async def test_end_of_a_socket_whose_store_fails_says_what_is_lost(
-    context: aiomq.Context, address: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = MemoryStore()
-    pub = context.socket(aiomq.PUB, durable=60.0, durable_store=store)
-    pub.bind(address)
-    await gone(pub, await there(pub, aiomq.SUB))
-    await pub.send(b"kept")
-    await turns(2)
-    store.failure = OSError(errno.EIO, "broken")
-    pub.send_nowait(b"lost")
-    async with asyncio.timeout(5):
-        await pub.aclose()
-
-    assert store.closed == 1
-    assert list(store.messages[b"one"].values()) == [b"kept"]
-    assert [each.args for each in caplog.records if "are lost" in each.msg] == [(1,)]
-
-
-async def test_send_that_waits_for_room_learns_that_the_store_failed(context: aiomq.Context, address: str) -> None:
-    store = MemoryStore()
-    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store, sndhwm=1)
-    push.bind(address)
-    await gone(push, await there(push, aiomq.PULL))
-    await push.send(b"1")
-    waiting = await started(push.send(b"2"))
-    store.failure = OSError(errno.EIO, "broken")
-    come(push, aiomq.PULL, b"two")
-
-    with pytest.raises(aiomq.ZMQError, match="broken"):
-        await asyncio.wait_for(waiting, 5)
-
-
-async def test_store_that_cannot_be_used_is_an_error_at_the_call(
-    context: aiomq.Context, address: str, store_path: Path
-) -> None:
-    first = context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
-    with pytest.raises(aiomq.ZMQError, match="has it open"):
-        context.socket(aiomq.PUB, durable=60.0, durable_store=store_path)
-    with pytest.raises(aiomq.ZMQError, match="which stays"):
-        first.durable_store = store_path.with_name("other.db")
-    with pytest.raises(aiomq.ZMQError, match="stays durable"):
-        first.durable = 0
-    assert isinstance(first.durable_store, SqliteStore)
-    bound = context.socket(aiomq.PUB, durable=60.0)
-    bound.bind(address)
-    with pytest.raises(aiomq.ZMQError, match="before the first bind"):
-        bound.durable_store = store_path.with_name("other.db")
-    await first.aclose()
-    await context.socket(aiomq.PUB, durable=60.0, durable_store=store_path).aclose()
 
 
 async def test_user_of_another_name_does_not_get_the_queue(context: aiomq.Context, address: str) -> None:

@@ -313,6 +313,44 @@ def test_second_signal_in_term_ends_the_wait_for_what_lingers(
     assert status in {-second, 128 + second, 128 + first}
 
 
+INTERRUPTED: Final = """
+import asyncio, sys
+import aiomq
+
+async def main():
+    async with aiomq.Context() as context:
+        push = context.socket(aiomq.PUSH, linger=int(sys.argv[2]))
+        push.connect(sys.argv[1])
+        await push.send(b"for nobody")
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("first", flush=True)
+
+aiomq.run(main())
+"""
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("linger", [-1, 60_000])
+def test_second_signal_ends_the_wait_for_what_lingers_after_the_first_ended_main(
+    tmp_path: Path, first: signal.Signals, second: signal.Signals, linger: int
+) -> None:
+    with program(INTERRUPTED, f"ipc://{tmp_path}/nobody", str(linger)) as running:
+        ready(running)
+        running.signal(first)
+        assert running.process.stdout is not None
+        assert running.process.stdout.readline().strip() == "first"
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(0.3)  # the first one gives the message its time
+        running.signal(second)
+        status, _, _ = running.finish(timeout=SOON)
+
+    assert status in {-second, 128 + second, 128 + first}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_gives_messages_the_time_that_linger_allows_and_no_more(tmp_path: Path, number: signal.Signals) -> None:
     with program(LINGERING.format(runner=RUNNERS["aiomq"]), f"ipc://{tmp_path}/nobody", "200") as running:

@@ -174,3 +174,13 @@ async def test_byte_mark_reads_as_set_and_refuses_nonsense(context: aiomq.Contex
     with pytest.raises(TypeError, match="takes a number of bytes"):
         setattr(socket, name, "many")
     assert getattr(socket, name) == 5
+
+
+@pytest.mark.parametrize("mark", ["sndhwm_bytes", "rcvhwm_bytes"])
+async def test_byte_marks_are_refused_where_they_would_have_no_effect(context: aiomq.Context, mark: str) -> None:
+    with context.socket(aiomq.PAIR, **{mark: 10}) as socket:
+        for attempt in (socket.bind, socket.connect):
+            with pytest.raises(aiomq.ZMQError, match="over tcp and ipc, not over inproc: set them to 0"):
+                attempt("inproc://marked")
+        setattr(socket, mark, 0)
+        socket.bind("inproc://marked")

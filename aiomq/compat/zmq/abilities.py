@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from aiomq import crypto
+from aiomq.transports.numbered import has_family
 
 __all__ = ["IPC_PATH_MAX_LEN", "PYZMQ_DRAFT_API", "has"]
 
@@ -24,8 +24,8 @@ _ABILITIES: Final[dict[str, Callable[[], bool]]] = {
     "ipc": lambda: sys.platform != "win32",
     "norm": lambda: False,
     "pgm": lambda: False,
-    "tipc": lambda: hasattr(socket, "AF_TIPC"),
-    "vsock": lambda: hasattr(socket, "AF_VSOCK"),
+    "tipc": lambda: has_family("AF_TIPC"),
+    "vsock": lambda: has_family("AF_VSOCK"),
 }
 
 
@@ -33,8 +33,7 @@ def has(capability: str) -> bool:
     """Return whether something is there.
 
     Args:
-        capability: "ipc", "curve", "draft", "gssapi", "norm", "pgm", "tipc" or "vsock". Of the last two it tells
-            whether this Python knows them; the kernel may not.
+        capability: "ipc", "curve", "draft", "gssapi", "norm", "pgm", "tipc" or "vsock".
     """
     if not isinstance(capability, str):
         raise TypeError(f"a capability is named by a str, not {type(capability).__name__}")
