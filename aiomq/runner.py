@@ -74,26 +74,15 @@ async def _supervise(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def _await_main(task: asyncio.Task[T], received: list[int]) -> T:
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not task.done():  # SIGINT: asyncio's runner cancelled us, so that we cancel main
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:  # SIGINT: asyncio's runner cancelled us, so that we cancel main
             received.append(signal.SIGINT)
             task.cancel()
-            await _wait_for_end(task, received)
-            if not task.cancelled():
-                return task.result()
-        if signal.SIGTERM in received:
-            raise SystemExit(128 + signal.SIGTERM) from None
-        raise
-
-
-async def _wait_for_end(task: asyncio.Task[Any], received: list[int]) -> None:
-    try:
-        await asyncio.wait({task})
-    except asyncio.CancelledError:  # another SIGINT: the loop was stopped, and the runner cancels what is left
-        received.append(signal.SIGINT)
-        raise
+    if task.cancelled() and signal.SIGTERM in received:
+        raise SystemExit(128 + signal.SIGTERM)
+    return task.result()
 
 
 def _on_sigterm(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], received: list[int]) -> Callable[[], None]:

@@ -187,6 +187,19 @@ def test_synchronized_subscribers_miss_nothing(start: Start) -> None:
     assert ended(publisher)[-1] == "published 10000 updates to 2 subscribers"
 
 
+def test_durable_publisher_goes_on_where_its_subscriber_was(start: Start, tmp_path: Path) -> None:
+    publisher = start("durable_publisher", "100000", ANY, "0.01", str(tmp_path / "store.sqlite"))
+    updates = endpoint(publisher, "updates")
+    first = run("durable_subscriber", "1.5", updates)
+    second = run("durable_subscriber", "1.5", updates)
+    numbers = [int(line.removeprefix("update ")) for line in (*first, *second)]
+    assert first
+    assert second
+    assert numbers == sorted(set(numbers))
+    missed = set(range(numbers[0], numbers[-1])) - set(numbers)
+    assert len(missed) < len(numbers)  # what was on its way when the first one ended
+
+
 def test_shorter_synchronization_misses_nothing_either() -> None:
     assert lines_of("sync_start") == ["received 1000 updates"] * 3
 

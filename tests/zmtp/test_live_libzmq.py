@@ -147,9 +147,9 @@ def test_libzmq_with_another_mechanism_is_a_mismatch(context: zmq.Context[zmq.So
 def test_what_we_say_to_each_version_is_what_libzmq_says(
     context: zmq.Context[zmq.Socket[bytes]], hears: bytes, routing_id: bytes
 ) -> None:
-    session = make_session(SocketType.PUB, routing_id)
+    session = make_session(SocketType.DEALER, routing_id)  # a type whose routing id libzmq announces too
     session.receive_data(hears)
     ours = session.data_to_send()
-    with bound(context, zmq.PUB, routing_id) as sock, dial(sock) as wire:
+    with bound(context, zmq.DEALER, routing_id) as sock, dial(sock) as wire:
         wire.sendall(hears)
         assert read(wire, len(ours)) == ours
