@@ -66,7 +66,8 @@ class SocketCore(DurableCore):
         self.send_gate = Gate(self.pattern.can_send, self._offer_send)
         self.pattern.audience_changes = self.send_gate.revoke
         self.pattern.spent = self._spend
-        self.recv_gate = Gate(self.pattern.can_recv, self._offer_recv)
+        grants = getattr(self.pattern.straight_in, "__func__", None) is not Pattern.straight_in
+        self.recv_gate = Gate(self.pattern.can_recv, self._offer_recv if grants else None)
         self.parts_in: deque[bytes] = deque()
         """Frames of a message that `recv` has begun to give out."""
         self.endpoints: dict[object, Endpoint] = {}

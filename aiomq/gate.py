@@ -224,7 +224,8 @@ class Gate:
 
     def _join(self, loop: asyncio.AbstractEventLoop, *, early: bool) -> asyncio.Future[None]:
         """Stand at the end of the line."""
-        self.revoke()
+        if self._size:
+            self.revoke()
         self.budget = 0
         waiter: asyncio.Future[None] = loop.create_future()
         self.waiters.append(waiter)

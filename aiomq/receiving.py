@@ -62,7 +62,10 @@ class Receiving(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return message if type(message) is bytes else self._first_of(message)  # type: ignore[arg-type]  # not bytes: a tuple
+            elif self._core.options.rcvtimeo < 0 and self._core.loop.is_running():  # nothing more to be checked
+                message = await gate.wait_for(self._take, self._core.loop, -1, self._no_message)
+            if message is not None:
+                return message if type(message) is bytes else self._first_of(message)
         if not copy:
             return (await self._recv_frames(flags, track, 1))[0]
         if self._parts_in:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import gc
 import re
 import threading
+import weakref
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +20,7 @@ import zmq
 import aiomq
 from tests.sockets.links import until
 from tests.transports.judge import Judge, off_loop, receive
+from tests.transports.scripted import BOUND
 
 ROOT = Path(__file__).resolve().parents[2]
 ANY = "tcp://127.0.0.1:*"
@@ -393,3 +397,57 @@ def test_guide_table_names_tests_that_exist() -> None:
     named = {name for row in table() for name in re.findall(r"`(test_\w+)`", row[2])}
     assert named - defined == set()
     assert len(named) > 60
+
+
+async def test_guide_13_loop_that_stands_still_moves_nothing(context: aiomq.Context) -> None:
+    push = bound(context, aiomq.PUSH)
+    pull = connected(context, aiomq.PULL, push.last_endpoint)
+    async with asyncio.timeout(BOUND):
+        await push.wait_connected()
+        threads = threading.active_count()
+        await push.send(b"first")
+        stood = threading.Event()
+        stood.wait(0.05)  # the loop stands still here
+        assert push.counters.sent == 1
+        assert pull.counters.received == 0
+        assert await pull.recv() == b"first"
+    assert threading.active_count() == threads
+
+
+async def test_guide_32_io_threads_are_accepted_and_none_is_made() -> None:
+    threads = threading.enumerate()
+    async with aiomq.Context(io_threads=4) as context, asyncio.timeout(BOUND):
+        push = bound(context, aiomq.PUSH)
+        pull = connected(context, aiomq.PULL, push.last_endpoint)
+        await push.send(b"work")
+        assert await pull.recv() == b"work"
+        assert context.get(aiomq.IO_THREADS) == 4
+        assert threading.enumerate() == threads
+
+
+async def test_guide_40_message_that_nobody_refers_to_is_freed(context: aiomq.Context) -> None:
+    push = bound(context, aiomq.PUSH)
+    pull = connected(context, aiomq.PULL, push.last_endpoint)
+    async with asyncio.timeout(BOUND):
+        await push.send(bytes(100_000))
+        frame = await pull.recv(copy=False)
+    remembered = weakref.ref(frame)
+    assert len(frame) == 100_000
+    del frame
+    gc.collect()
+    assert remembered() is None
+
+
+async def test_guide_61_router_forgets_identities_that_are_gone(context: aiomq.Context) -> None:
+    router = bound(context, aiomq.ROUTER, router_mandatory=1)
+    for number in range(50):
+        name = b"random %d" % number
+        async with asyncio.timeout(BOUND):
+            async with context.socket(aiomq.DEALER, routing_id=name) as dealer:
+                dealer.connect(router.last_endpoint)
+                await dealer.send(b"hello")
+                assert await router.recv_multipart() == [name, b"hello"]
+            await until(lambda: not router.peers())
+            with pytest.raises(aiomq.ZMQError) as refused:
+                await router.send_multipart([name, b"are you there?"])
+        assert refused.value.errno == errno.EHOSTUNREACH
