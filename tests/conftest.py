@@ -14,10 +14,13 @@ import importlib.util
 import itertools
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
+
+os.environ.setdefault("TMPDIR", tempfile.gettempdir())  # where libzmq makes ipc://*; else it does so right here
 
 if TYPE_CHECKING:
     import aiomq
