@@ -43,9 +43,7 @@ def made(context: aiomq.Context, kind: aiomq.SocketType, **options: int | bytes)
     return _made[-1]
 
 
-def bound(
-    context: aiomq.Context, kind: aiomq.SocketType, endpoint: str, **options: int | bytes
-) -> aiomq.Socket:
+def bound(context: aiomq.Context, kind: aiomq.SocketType, endpoint: str, **options: int | bytes) -> aiomq.Socket:
     socket = made(context, kind, **options)
     socket.bind(endpoint)
     return socket
