@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 from collections import deque
 from typing import Final, cast
 
@@ -30,6 +31,9 @@ __all__ = ["Connection"]
 
 WRITE_HIGH: Final = 256 * 1024
 """Bytes in the transport's own buffer at which the outbox holds back: they are beyond any high-water mark."""
+
+_WRITELINES_PAUSES: Final = not ((3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2))
+"""Before these versions asyncio's own transports do not say that they are full in `writelines` (CVE-2024-12254)."""
 
 MAX_HELD_COMMANDS: Final = 16
 """Commands (PONG, PING) that wait for a full transport; beyond them the oldest are dropped: they are out of date."""
@@ -235,8 +239,11 @@ class Connection(Reading):
             buffers, count = batch.encode(self._encoder, outbox) if batch else self._encoder.encode(outbox)
             if len(buffers) == 1:
                 self.transport.write(buffers[0])
-            else:
+            elif _WRITELINES_PAUSES or not isinstance(self.loop, asyncio.BaseEventLoop):
                 self.transport.writelines(buffers)
+            else:
+                for buffer in buffers:
+                    self.transport.write(buffer)
             if count == len(outbox):
                 outbox.clear()
             else:
