@@ -68,8 +68,9 @@ class IpcTransport:
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
     ) -> asyncio.AbstractServer:
         """Accept connections from a bound socket. The file outlives the server, as libzmq's does."""
-        if sys.version_info >= (3, 13) and type(loop).__module__.startswith("asyncio"):
-            return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1), cleanup_socket=False)
+        if sys.version_info >= (3, 13):
+            with contextlib.suppress(TypeError):  # an event loop that does not know the parameter leaves the file alone
+                return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1), cleanup_socket=False)
         return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1))
 
     async def open(
