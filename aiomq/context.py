@@ -105,7 +105,7 @@ class Context(ContextAttributes, OptionAttributes):
                     setattr(socket, name, value)
                 else:
                     socket.set(name, value)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             core.close()
             raise
         self._cores.add(core)

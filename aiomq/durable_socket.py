@@ -111,7 +111,7 @@ class SocketDurability:
         store = SqliteStore(value) if isinstance(value, str | os.PathLike) else value
         try:
             core.use_store(store)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             store.close()
             raise
         ledger = core.make_durable().ledger

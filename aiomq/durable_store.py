@@ -133,7 +133,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._database.close()
             raise _failure("open", self.path, error) from error
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self._database.close()
             raise
         _open_here.add(self)

@@ -213,7 +213,7 @@ class Gate:
                         raise Again(late)
                     timer.cancel()
                     timer = loop.call_at(deadline, self._expire, waiter, late)
-        except BaseException:
+        except BaseException:  # a cancellation, too, may come after the error that the waiter holds
             if waiter.done() and not waiter.cancelled():
                 waiter.exception()  # seen, also where a cancellation came first: asyncio logs those nobody looked at
             raise

@@ -97,7 +97,7 @@ class MonitorSocket:
         self._socket.linger = 0
         try:
             self._socket.bind(addr)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self._socket.close()
             raise
         watched.monitors.append(self._tell)

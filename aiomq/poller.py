@@ -164,7 +164,7 @@ class _Descriptors:
         try:
             for each, events in plain:
                 self._watch(each, events)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self.close()
             raise
 

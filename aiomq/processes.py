@@ -75,7 +75,7 @@ class ProcessWorker(Worker[T]):
         self._process.daemon = False
         try:
             self._process.start()
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self._link.close()
             raise
         finally:

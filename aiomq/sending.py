@@ -248,7 +248,7 @@ class Sending(SocketBase):
         self._parts_trackers.clear()
         try:
             await self._send_message((*parts, *frames), flags, self._way((*parts_trackers, *trackers)))
-        except BaseException as error:
+        except BaseException as error:  # a cancellation, too, leaves the parts for another try
             if _is_hopeless(error):  # the next frame is the first of another message
                 for tracker in parts_trackers:
                     tracker.give_up()

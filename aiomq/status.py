@@ -114,7 +114,7 @@ class SocketStatus:
         reader = self._context.socket(SocketType.PAIR)
         try:
             reader.connect(addr)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             reader.close()
             raise
         self._monitor_reader = reader

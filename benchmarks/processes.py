@@ -50,7 +50,7 @@ class _Worker:
             self._process = subprocess.Popen(
                 command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
             )
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self._errors.close()
             raise
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -114,7 +114,7 @@ class Authenticator:
         sock = self.context.socket(SocketType.ROUTER, linger=0, sndhwm=0, rcvhwm=0)
         try:
             sock.bind(ENDPOINT)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else has the socket to close it
             sock.close()
             raise
         self.zap_socket = sock
@@ -247,7 +247,7 @@ class Authenticator:
         request_id = request[1] if len(request) > 1 else b""
         try:
             verdict = await self._decide(request)
-        except Exception:
+        except Exception:  # a callback is anybody's code: the peer that it fails for is refused
             self.log.exception("a peer is refused: it could not be decided about")
             verdict = _Verdict(500, "Internal error")
         self.log.debug("answer: %d %s", verdict.status, verdict.text)

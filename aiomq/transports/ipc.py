@@ -52,7 +52,7 @@ class IpcTransport:
                     _remove_socket(path)
             sock.bind(path)
             sock.listen(max(options.backlog, 1))
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             sock.close()
             raise
         return sock
@@ -91,7 +91,7 @@ class IpcTransport:
         try:
             await loop.sock_connect(sock, _address(endpoint))
             await hand_over(loop, sock, factory)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             sock.close()
             raise
 

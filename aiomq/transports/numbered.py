@@ -64,7 +64,7 @@ class NumberedTransport(ABC, Generic[TargetT]):
             if address is not None:
                 sock.bind(address)
             sock.listen(max(options.backlog, 1))
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             sock.close()
             raise
         return sock
@@ -95,7 +95,7 @@ class NumberedTransport(ABC, Generic[TargetT]):
             begun(True)
             await _connect(loop, sock, self.target_address(endpoint))
             await hand_over(loop, sock, factory)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             sock.close()
             raise
 

@@ -115,7 +115,7 @@ class TcpTransport:
             if options.socks_proxy:
                 await _ask_proxy(loop, sock, endpoint, options)
             await hand_over(loop, sock, factory)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             sock.close()
             raise
 
@@ -201,7 +201,7 @@ def _listen(family: socket.AddressFamily, address: tuple[object, ...], options: 
         set_tcp_options(sock, options)
         sock.bind(address)
         sock.listen(max(options.backlog, 1))
-    except BaseException:
+    except BaseException:  # raised again; nobody else would close it
         sock.close()
         raise
     return sock

@@ -234,7 +234,7 @@ class _UdpPort(ABC):
         self._using = True
         try:
             await self.owner.loop.create_datagram_endpoint(lambda: port, sock=sock)
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self._using = False
             sock.close()
             raise

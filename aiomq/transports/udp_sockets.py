@@ -108,7 +108,7 @@ def _made(
         sock.setblocking(False)
         _set_options(sock, options)
         prepare(sock)
-    except BaseException:
+    except BaseException:  # raised again; nobody else would close it
         sock.close()
         raise
     return sock

@@ -111,7 +111,7 @@ class Program:
         """Wait until the program has printed something that matches each of these."""
         for pattern in patterns:
             with self._grown:
-                self._grown.wait_for(lambda: re.search(pattern, self.output) or not self._reader.is_alive(), SECONDS)  # noqa: B023
+                self._grown.wait_for(lambda: re.search(pattern, self.output) or not self._reader.is_alive(), SECONDS)  # noqa: B023  # called before the loop goes on
             assert re.search(pattern, self.output), f"{self.name} did not print {pattern!r}:\n{self.output}"
         assert "Traceback" not in self.output, self.output
 

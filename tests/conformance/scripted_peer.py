@@ -277,7 +277,7 @@ async def dial(socket: aiomq.Socket, piece: int | None = None) -> ScriptedPeer:
     sock.setblocking(False)
     try:
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port_of(socket)))
-    except BaseException:
+    except BaseException:  # raised again; nobody else would close it
         sock.close()
         raise
     return ScriptedPeer(sock, piece)

@@ -198,7 +198,7 @@ async def publisher_filters(
         socket = context.socket(ours)
         async with talk(socket, dialect, aiomq.SUB) as peer:
             await peer.says(b"".join(map(dialect.subscribe, topics)))
-            await until(lambda socket=socket: socket.topics_count == len(topics))  # type: ignore[misc]
+            await until(lambda socket=socket: socket.topics_count == len(topics))  # type: ignore[misc]  # a default as binding
             for frame in unwanted + wanted:
                 await socket.send_multipart([frame, topics[0]])
             await peer.hears(b"".join(dialect.message(frame, topics[0]) for frame in wanted))

@@ -150,7 +150,7 @@ async def test_whole_mark_is_free_for_a_peer_that_is_away(owner: Owner) -> None:
     peer.outbox.popleft()
     peer.flushed(1)
     assert not peer.writable
-    owner.peer_writable = lambda peer: owner.note("writable", peer)  # type: ignore[method-assign]
+    owner.peer_writable = lambda peer: owner.note("writable", peer)  # type: ignore[method-assign]  # a fake that takes notes
     wire.lose()
 
     assert peer.writable

@@ -207,7 +207,7 @@ class Network:
             _ip("link", "set", self._here, "up")
             _ip("-n", self.space, "addr", "add", f"{self.there}/24", "dev", "cable")
             self.plug("up")
-        except BaseException:
+        except BaseException:  # raised again; nobody else would close it
             self.close()
             raise
 

@@ -261,7 +261,7 @@ async def test_context_is_shared_by_threads_each_with_sockets_of_its_own(context
                 push.connect("inproc://shared")
                 await push.send(b"%d" % number)
 
-    threads = [asyncio.create_task(in_thread(lambda number=number: send(number))) for number in range(4)]  # type: ignore[misc]
+    threads = [asyncio.create_task(in_thread(lambda number=number: send(number))) for number in range(4)]  # type: ignore[misc]  # a default as binding
     received = [await pull.recv() for _ in range(80)]
     await asyncio.gather(*threads)
 

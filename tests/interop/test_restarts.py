@@ -293,7 +293,7 @@ async def test_libzmq_push_queue_reaches_the_same_socket_when_it_binds_again(con
         await push.connect(endpoint)
         for start in range(0, 1_500, 500):
             numbers = range(start, start + 500)
-            await push.call(lambda socket, numbers=numbers: [socket.send(b"%d" % number) for number in numbers])  # type: ignore[misc]
+            await push.call(lambda socket, numbers=numbers: [socket.send(b"%d" % number) for number in numbers])  # type: ignore[misc]  # a default as binding
             if start:
                 pull.bind(endpoint)
             assert await recv_numbers(pull, 500) == [[start, start + 499]]

@@ -186,7 +186,7 @@ async def test_debug_values_cannot_be_changed(context: aiomq.Context) -> None:
         found = of_type("PULL")
 
     with pytest.raises(dataclasses.FrozenInstanceError):
-        found.state = "mine"  # type: ignore[misc]
+        found.state = "mine"  # type: ignore[misc]  # frozen is what is tested
 
 
 # -- at the end of the program ----------------------------------------------------------------------------------------

@@ -228,9 +228,9 @@ async def test_attributes_that_do_not_exist_say_so_and_suggest(context: aiomq.Co
     with pytest.raises(AttributeError, match="no option or attribute 'sndhmw': did you mean sndhwm"):
         socket.sndhmw = 5
     with pytest.raises(AttributeError, match=r"did you mean .*recv_string"):
-        socket.recvstring  # noqa: B018
+        socket.recvstring  # noqa: B018  # the access is what is tested
     with pytest.raises(AttributeError, match=r"aiomq\.SocketOption lists"):
-        socket.qqqqqqqqqqqq  # noqa: B018
+        socket.qqqqqqqqqqqq  # noqa: B018  # the access is what is tested
 
 
 async def test_subscribe_takes_text_and_bytes_in_every_form_and_counts(context: aiomq.Context) -> None:

@@ -25,7 +25,7 @@ PRELUDE = """
                 work()
                 sys.stdout.flush()
                 os._exit(0)
-            except BaseException as error:
+            except BaseException as error:  # nothing may bring the child back into the tests
                 print(f"child failed: {error!r}", flush=True)
                 os._exit(1)
         os.close(writing)

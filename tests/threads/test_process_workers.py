@@ -111,7 +111,7 @@ async def test_sigterm_ends_the_worker_and_not_whoever_joins() -> None:
 
 def test_argument_that_cannot_travel_is_refused() -> None:
     with pytest.raises(TypeError, match="sent by pickle"):
-        run_in_process(jobs.add, 1, second=lambda: None)  # type: ignore[arg-type]
+        run_in_process(jobs.add, 1, second=lambda: None)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_function_inside_another_is_refused() -> None:

@@ -150,12 +150,12 @@ async def test_worker_sees_context_variables_of_whoever_started_it() -> None:
 @pytest.mark.parametrize("what", [len, "work", lambda: None, 5])
 def test_what_is_no_coroutine_function_is_refused(what: object) -> None:
     with pytest.raises(TypeError, match="async def"):
-        run_in_thread(what)  # type: ignore[arg-type]
+        run_in_thread(what)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_coroutine_in_place_of_its_function_is_refused_and_closed() -> None:
     with pytest.raises(TypeError, match="leave out the call"):
-        run_in_thread(jobs.add(1))  # type: ignore[arg-type]
+        run_in_thread(jobs.add(1))  # type: ignore[arg-type]  # wrong on purpose
 
 
 async def test_partial_and_callable_object_are_workers_too() -> None:

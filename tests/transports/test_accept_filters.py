@@ -190,7 +190,7 @@ def test_filter_decides_by_numbers_and_by_the_members_of_groups(
         "pwd": SimpleNamespace(getpwuid=lambda _: SimpleNamespace(pw_name="ada")),
         "grp": SimpleNamespace(getgrgid=group),
     }
-    monkeypatch.setattr(credentials.importlib, "import_module", modules.__getitem__)  # type: ignore[attr-defined]
+    monkeypatch.setattr(credentials.importlib, "import_module", modules.__getitem__)  # type: ignore[attr-defined]  # the module that the code looks at
 
     assert admits(filtering(**filters), PeerCredentials(1, 2, 3)) is expected
 

@@ -13,7 +13,7 @@ from aiomq.compat.zmq.abilities import IPC_PATH_MAX_LEN, PYZMQ_DRAFT_API, has
 from aiomq.compat.zmq.backend import zmq_errno
 from aiomq.compat.zmq.constants import *  # noqa: F403  # two hundred names
 from aiomq.compat.zmq.constants import __all__ as _constants
-from aiomq.compat.zmq.error import *  # noqa: F403
+from aiomq.compat.zmq.error import *  # noqa: F403  # as the module that it stands for
 from aiomq.compat.zmq.error import __all__ as _errors
 from aiomq.compat.zmq.sugar.context import Context, SyncContext
 from aiomq.compat.zmq.sugar.frame import Frame, Message

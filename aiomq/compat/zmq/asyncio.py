@@ -61,7 +61,7 @@ class _Begun(Coroutine[Any, Any, None]):
         except asyncio.CancelledError:
             future.cancel()
             raise
-        except Exception as error:
+        except Exception as error:  # whatever the call raises belongs to who awaits the future
             if not future.done():
                 future.set_exception(error)
             raise StopIteration(None) from None
@@ -105,7 +105,7 @@ def _later(coroutine: Coroutine[Any, Any, T], pending: set[asyncio.Future[Any]])
     """Return a task of the loop that the program will run next, which does it all."""
     try:
         loop = asyncio.get_event_loop()
-    except BaseException:
+    except BaseException:  # no loop to run it in: an unawaited coroutine would warn
         coroutine.close()
         raise
     task = loop.create_task(coroutine)
