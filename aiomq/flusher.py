@@ -19,6 +19,10 @@ SLICE: Final = 256
 """So many peers are written to before everybody else in the loop gets a turn: a few milliseconds."""
 
 
+_WORTH_A_LOOK: Final = 4096
+"""A longer queue is more than one batch: to compare all of it for each of them would cost more than it saves."""
+
+
 class Flushable(Protocol):
     """A peer with something to write."""
 
@@ -55,6 +59,8 @@ class LastBatch:
 
     def encode(self, encoder: Encoder, queue: deque[Item]) -> tuple[list[bytes], int]:
         """Encode as the encoder does, or give what came out the last time, if the queue holds the same."""
+        if len(queue) > _WORTH_A_LOOK:
+            return encoder.encode(queue)
         items = list(queue)
         if encoder.form is None or encoder.form != self._form or items != self._items:
             self._items, self._form = items, encoder.form
@@ -87,8 +93,10 @@ class Flusher:
         peer.corked = True
         if not corked:
             corked.append(peer)
-            peer.flush()
-            self._loop.call_soon(self.end_turn)  # not before the flush: that is what the other side waits for
+            try:
+                peer.flush()
+            finally:  # not before the flush: that is what the other side waits for
+                self._loop.call_soon(self.end_turn)
         else:
             corked.append(peer)
 
@@ -107,26 +115,20 @@ class Flusher:
     def end_turn(self) -> None:
         """Write what was held back: to a slice of the peers here, and to one after each further turn."""
         self._turn_ended()
-        corked, self._corked = self._corked, []
-        if len(corked) == 1 and not self._behind:
-            corked[0].uncork()
-            return
-        if len(corked) <= SLICE and not self._behind:
-            self.last_batch = LastBatch()
-            for peer in corked:
-                peer.uncork()
-            self.last_batch = None
-            return
-        is_behind = self.is_behind
-        self._behind.extend(corked)
-        if not is_behind:
+        was_behind = self.is_behind
+        self._behind += self._corked
+        self._corked = []
+        if not was_behind:
             self._next_slice()
 
     def _next_slice(self) -> None:
         behind = self._behind
-        self.last_batch = LastBatch()
-        for _ in range(min(SLICE, len(behind))):
-            behind.popleft().uncork()
-        self.last_batch = None
-        if behind:
-            self._loop.call_soon(self._next_slice)
+        if len(behind) > 1:
+            self.last_batch = LastBatch()
+        try:
+            for _ in range(min(SLICE, len(behind))):
+                behind.popleft().uncork()
+        finally:  # whatever one peer's transport raises, the others have their turn
+            self.last_batch = None
+            if behind:
+                self._loop.call_soon(self._next_slice)

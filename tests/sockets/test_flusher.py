@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from aiomq.flusher import SLICE, Flusher
 
 
@@ -169,3 +171,43 @@ async def test_hold_writes_nothing_before_the_turn_ends() -> None:
     assert log == []
     await asyncio.sleep(0)
     assert log == ["turn ended", "uncork A"]
+
+
+class BrokenPeer(Peer):
+    """Fails when it is to write."""
+
+    def flush(self) -> None:
+        super().flush()
+        raise OSError("broken")
+
+    def uncork(self) -> None:
+        super().uncork()
+        raise OSError("broken")
+
+
+async def test_peer_that_fails_at_the_end_of_a_turn_holds_up_nobody_else() -> None:
+    log: list[str] = []
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: failures.append(about["exception"]))
+    flusher = make(log)
+    for peer in (Peer("A", log), BrokenPeer("B", log), Peer("C", log)):
+        flusher.touch(peer)
+
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert log == ["flush A", "turn ended", "uncork A", "uncork B", "uncork C"]
+    assert [str(failure) for failure in failures] == ["broken"]
+    assert flusher.last_batch is None
+
+
+async def test_first_peer_of_a_turn_that_fails_leaves_the_turn_to_end() -> None:
+    log: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    flusher = make(log)
+
+    with pytest.raises(OSError, match="broken"):
+        flusher.touch(BrokenPeer("A", log))
+    await asyncio.sleep(0)
+
+    assert log == ["flush A", "turn ended", "uncork A"]
