@@ -46,6 +46,7 @@ class Sending(SocketBase):
     def __init__(self, context: Context, core: SocketCore) -> None:
         super().__init__(context, core)
         self._parts_trackers = []
+        core.finished_callbacks.append(partial(_give_up, self._parts_trackers))
 
     @overload
     async def send(
@@ -126,7 +127,9 @@ class Sending(SocketBase):
             and type(data) is bytes
             and len(data) <= _SMALL
             and get_ident() == self._send_thread
-            and not (track or routing_id or group)
+            and not track
+            and routing_id is None
+            and group is None
         ):
             gate.granted -= 1
             gate.operation(data)
@@ -137,7 +140,9 @@ class Sending(SocketBase):
             and type(data) is bytes
             and len(data) <= _SMALL
             and get_ident() == self._send_thread
-            and not (track or routing_id or group)
+            and not track
+            and routing_id is None
+            and group is None
             and self._try_send(data)
         ):
             gate.budget -= 1
@@ -234,7 +239,6 @@ class Sending(SocketBase):
         self._send_thread = None  # the next frame belongs to this message: it cannot go the short way
         if tracker is not None:
             self._parts_trackers.append(tracker)
-            self._core.finished_callbacks.append(tracker.give_up)
 
     def _way(self, trackers: Sequence[MessageTracker], address: Address | None = None) -> Callable[[Message], bool]:
         """Return the `try_send` for a message that is tracked, or addressed."""
@@ -250,8 +254,7 @@ class Sending(SocketBase):
             await self._send_message((*parts, *frames), flags, self._way((*parts_trackers, *trackers)))
         except BaseException as error:  # a cancellation, too, leaves the parts for another try
             if _is_hopeless(error):  # the next frame is the first of another message
-                for tracker in parts_trackers:
-                    tracker.give_up()
+                _give_up(parts_trackers)
             else:
                 self._parts_out[:0] = parts
                 self._parts_trackers[:0] = parts_trackers
@@ -315,6 +318,7 @@ class Sending(SocketBase):
         except ZMQError as error:
             if _is_hopeless(error):
                 self._parts_out.clear()
+                _give_up(self._parts_trackers)
                 self._parts_trackers.clear()
             raise
         self._charge(message)
@@ -369,6 +373,12 @@ def _small_message(msg_parts: object) -> Message | None:
     if size > _SMALL or not msg_parts:
         return None
     return tuple(msg_parts) if len(msg_parts) > 1 else msg_parts[0]
+
+
+def _give_up(trackers: Iterable[MessageTracker]) -> None:
+    """What these track will not be sent."""
+    for tracker in trackers:
+        tracker.give_up()
 
 
 def _is_hopeless(error: BaseException) -> bool:

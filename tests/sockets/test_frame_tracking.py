@@ -196,3 +196,26 @@ async def test_waiting_for_a_tracker_may_be_cancelled_and_tried_again(context: a
 
     await other
     assert tracker.done
+
+
+async def test_tracked_parts_leave_nothing_with_their_socket(context: aiomq.Context, endpoint: Endpoint) -> None:
+    pull, push = linked(context, endpoint(), aiomq.PULL, aiomq.PUSH)
+    registered = len(push._core.finished_callbacks)
+
+    for _ in range(20):
+        tracker = await push.send(b"a", aiomq.SNDMORE, track=True)
+        await push.send(b"b")
+        assert await pull.recv_multipart() == [b"a", b"b"]
+        await tracker
+
+    assert len(push._core.finished_callbacks) == registered
+
+
+async def test_tracker_of_a_part_is_done_when_its_message_is_refused_without_waiting(context: aiomq.Context) -> None:
+    with context.socket(aiomq.ROUTER, router_mandatory=1) as router:
+        router.bind("inproc://nobody")
+        tracker = await router.send(b"nobody", aiomq.SNDMORE, track=True)
+        assert not tracker.done
+        with pytest.raises(aiomq.ZMQError, match="nobody"):
+            router.send_nowait(b"x")
+        assert tracker.done
