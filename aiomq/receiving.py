@@ -107,7 +107,10 @@ class Receiving(SocketBase):
             message = self._try_recv()
             if message is not None:
                 gate.budget -= 1
-                return [message] if type(message) is bytes else list(message)  # type: ignore[return-value]  # a tuple
+            elif self._core.options.rcvtimeo < 0 and self._core.loop.is_running():  # as in `recv`
+                message = await gate.wait_for(self._take, self._core.loop, -1, self._no_message)
+            if message is not None:
+                return [message] if type(message) is bytes else list(message)
         if not copy:
             return await self._recv_frames(flags, track)
         if self._parts_in:

@@ -203,7 +203,7 @@ class Connection(Reading):
             self._handshake_timer.cancel()
             self._handshake_timer = None
         self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
-        self._knows_lone = self.takes_lone and isinstance(self._decoder, FrameDecoder)
+        self._knows_lone = self.takes_lone and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)

@@ -90,9 +90,10 @@ class Reading(asyncio.BufferedProtocol):
     def _take_lone(self, nbytes: int) -> bool:
         """Deliver a chunk that is one short message, such as a request or a reply; return whether it was one."""
         peer, decoder = self.peer, self._decoder
-        if peer is None or peer.inbox or self._paused or peer.marks.rcvhwm == 1:
-            return False
+        assert peer is not None
         assert isinstance(decoder, FrameDecoder)
+        if peer.inbox or self._paused or peer.marks.rcvhwm == 1:
+            return False
         message = decoder.lone(bytes(self._scratch[:nbytes]))
         if message is None:
             return False
@@ -114,10 +115,7 @@ class Reading(asyncio.BufferedProtocol):
             if decoder.assembly.commands:
                 self._answer_commands()
             if items:
-                count = len(items)
-                inbox.extend(items)
-                peer.received += count
-                peer.owner.message_received(peer, count)
+                self._deliver(items)
             if decoder.starved and len(inbox) < hwm:
                 return
         self._pump_on(peer, decoder, hwm)
