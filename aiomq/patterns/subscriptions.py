@@ -161,7 +161,8 @@ class SubscriptionTable:
 
     def everyone(self) -> Sequence[Peer] | None:
         """Return the peers that get every message; None if there are topics, and so messages that others get, too."""
-        return self.match(b"") if not self._index.lengths else None
+        index = self._index
+        return None if index.lengths or index.tree is not None else self.match(b"")
 
     def match(self, frame: bytes) -> Sequence[Peer]:
         """Return the peers of all topics that begin this frame, each once."""

@@ -50,6 +50,9 @@ def test_subscription_table_after_any_steps_agrees_with_a_naive_one(changes: lis
             assert set(matching) == naive.match(topic)
         assert len(table) == len({topic for _, topic in naive.pairs})
         assert (topic in table) is bool(naive.holders(topic))
+        everyone = table.everyone()
+        assert (everyone is None) is any(topic for _, topic in naive.pairs)
+        assert everyone is None or set(everyone) == naive.holders(b"")
 
 
 @given(st.lists(st.tuples(st.booleans(), topics)), st.lists(topics, min_size=1))
@@ -78,6 +81,21 @@ def test_subscription_table_empty_topic_matches_every_frame() -> None:
     table.add(peer, b"")
     assert list(table.match(b"")) == [peer]
     assert list(table.match(b"anything")) == [peer]
+
+
+def test_subscription_table_with_a_topic_in_the_tree_alone_has_no_everyone() -> None:
+    table, all_of_it, part_of_it = SubscriptionTable(), FakePeer(), FakePeer()
+    table.add(all_of_it, b"")
+    lengths = range(1, LENGTHS_MAX + 2)
+    for length in lengths:
+        table.add(part_of_it, bytes(length))
+    for length in lengths[:-1]:
+        table.remove(part_of_it, bytes(length))
+
+    assert table.everyone() is None
+
+    table.remove(part_of_it, bytes(lengths[-1]))
+    assert table.everyone() == (all_of_it,)
 
 
 def test_subscription_table_peer_with_several_matching_topics_is_met_once() -> None:
