@@ -167,11 +167,7 @@ def unbox(sealed: bytes, nonce: bytes, key: bytes) -> bytes:
     Raises:
         BoxError: it does not open.
     """
-    try:
-        text: bytes = _nacl().crypto_box_open_easy_afternm(sealed, nonce, key)
-    except _failures() as error:
-        raise BoxError("the box does not open") from error
-    return text
+    return _opened(_nacl().crypto_box_open_easy_afternm, sealed, nonce, key)
 
 
 def secret_box(text: bytes, nonce: bytes, key: bytes) -> bytes:
@@ -186,8 +182,11 @@ def unbox_secret(sealed: bytes, nonce: bytes, key: bytes) -> bytes:
     Raises:
         BoxError: it does not open.
     """
+    return _opened(_nacl().crypto_secretbox_open_easy, sealed, nonce, key)
+
+
+def _opened(opener: Sealer, sealed: bytes, nonce: bytes, key: bytes) -> bytes:
     try:
-        text: bytes = _nacl().crypto_secretbox_open_easy(sealed, nonce, key)
+        return opener(sealed, nonce, key)
     except _failures() as error:
         raise BoxError("the box does not open") from error
-    return text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from aiomq import z85
-from aiomq.crypto import curve_keypair
+from aiomq.crypto import KEY_SIZE, curve_keypair
 
 __all__ = ["create_certificates", "load_certificate", "load_certificates"]
 
@@ -33,7 +33,6 @@ _SECRET: Final = """\
 
 """
 
-_KEY_SIZE: Final = 32
 _OWNER_ONLY: Final = 0o600
 
 
@@ -60,8 +59,8 @@ def create_certificates(key_dir: PathLike, name: str, metadata: Mapping[str, str
     secret_file = Path(key_dir, f"{name}.key_secret")
     now = datetime.now().astimezone()
     curve = ["curve", f'    public-key = "{public_key}"']
-    public_file.write_text(_PUBLIC.format(now) + _lines(["metadata", *curve]), encoding="utf-8")
     body = ["metadata", *_entries(metadata or {}), *curve, f'    secret-key = "{secret_key}"']
+    public_file.write_text(_PUBLIC.format(now) + _lines(["metadata", *curve]), encoding="utf-8")
     secret_file.unlink(missing_ok=True)  # a file that is there may be open to others, and stay so
     with open(secret_file, "w", encoding="utf-8", opener=_for_owner) as file:
         file.write(_SECRET.format(now) + _lines(body))
@@ -113,8 +112,8 @@ def _key(filename: PathLike, name: bytes, value: bytes) -> bytes:
         size = len(z85.decode(value))
     except ValueError as error:
         raise ValueError(f"the {name.decode()} in {os.fspath(filename)} is none: {error}") from None
-    if size != _KEY_SIZE:
-        raise ValueError(f"the {name.decode()} in {os.fspath(filename)} has {size} octets, not {_KEY_SIZE}")
+    if size != KEY_SIZE:
+        raise ValueError(f"the {name.decode()} in {os.fspath(filename)} has {size} octets, not {KEY_SIZE}")
     return value
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 import aiomq
 from tests.security.sides import Library, Ours, Theirs
-from tests.transports.judge import Judge, judging
+from tests.transports.fixtures import judge
+from tests.transports.judge import Judge
 
-
-@pytest.fixture
-def judge() -> Iterator[Judge]:
-    """Return libzmq, beside the sockets under test."""
-    with judging() as judge:
-        yield judge
+__all__ = ["client_library", "judge", "libraries", "server_library"]
 
 
 @pytest.fixture

@@ -82,6 +82,8 @@ def test_metadata_with_a_line_break_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="line break"):
         create_certificates(tmp_path, "server", {"name": 'x\n    secret-key = "forged"'})
 
+    assert not list(tmp_path.iterdir())
+
 
 # -- keys -------------------------------------------------------------------------------------------------------------
 
