@@ -14,11 +14,9 @@ from aiomq.errors import ZMQError
 from aiomq.message import Message
 from aiomq.mute import OnMute
 from aiomq.options import SocketOptions
-from aiomq.patterns.away import AwayPeers
 from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.dealing import DealingPattern
 from aiomq.patterns.fair_queue import FairQueue
-from aiomq.patterns.load_balancer import LoadBalancer, TrySend
-from aiomq.patterns.overflow import MUTES, Overflow, always
 from aiomq.patterns.routing_table import RoutingTable
 
 __all__ = ["DealerPattern", "RouterPattern", "probe"]
@@ -30,92 +28,43 @@ def probe(peer: Peer) -> None:
         peer.put(b"")
 
 
-class DealerPattern(Pattern):
+class DealerPattern(DealingPattern):
     """Sends each message to one of its peers and receives from all of them, in turn."""
 
     name = "DEALER"
     conflates = (True, True)
     lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.HICCUP_MSG})
-    mutes = MUTES
-    keeps_away_peers = True
-    __slots__ = ("_away", "_balancer", "_fair_queue", "_overflow", "can_recv", "can_send", "try_recv", "try_send")
-
-    try_send: TrySend
-    """The load balancer's own: one call less for each message."""
+    __slots__ = ("_fair_queue", "can_recv", "try_recv")
 
     try_recv: Callable[[], Message | None]
     """The fair queue's own: one call less for each message."""
 
-    can_send: Callable[[], bool]
     can_recv: Callable[[], bool]
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
-        self._balancer = LoadBalancer()
-        self._overflow = Overflow()
-        self._away = AwayPeers(self._balancer, self._overflow)
         self._fair_queue = FairQueue()
-        self.try_send = self._balancer.try_send
-        self.can_send = self._balancer.can_send
         self.try_recv = self._fair_queue.try_recv
         self.can_recv = self._fair_queue.can_recv
-
-    @property
-    def dropped(self) -> int:
-        """How many messages were dropped because no peer had room, where `on_mute` has it so."""
-        return self._overflow.dropped
-
-    def set_on_mute(self, policy: OnMute) -> None:
-        """Choose what becomes of a message when no peer has room. Unless that is to wait, sending is always possible.
-
-        Raises:
-            ZMQError: EINVAL if this type has no such choice.
-        """
-        super().set_on_mute(policy)
-        self._overflow.policy = policy
-        self._balancer.spill = self._overflow.spill
-        self.can_send = self._balancer.can_send if policy is OnMute.BLOCK else always
-
-    def straight_out(self) -> Peer | None:
-        """Return the only peer with room."""
-        return self._balancer.straight_out()
 
     def straight_in(self) -> Peer | None:
         """Return the only peer with unread messages."""
         return self._fair_queue.straight_in()
 
     def attach(self, peer: Peer) -> None:
-        """Give a new peer its share of the messages."""
+        """Give a new peer its share of the messages, after the greeting of PROBE_ROUTER if that is set."""
         if self.options.probe_router:
             probe(peer)
-        self._overflow.attach(peer)
-        self._balancer.attach(peer)
-        self._away.settle()
+        super().attach(peer)
 
     def peer_readable(self, peer: Peer) -> None:
         """Read from a peer that sent something."""
         self._fair_queue.peer_readable(peer)
 
-    def peer_writable(self, peer: Peer) -> None:
-        """Give a peer that has room again its share of the messages."""
-        if not self._away.is_out(peer):
-            self._balancer.peer_writable(peer)
-
-    def peer_away(self, peer: Peer) -> None:
-        """Give nothing more to a peer that is away, unless nobody else is there; what it sent is read."""
-        self._away.leave(peer)
-
-    def peer_back(self, peer: Peer) -> None:
-        """Give a peer that came back its share of the messages."""
-        self._away.back(peer)
-
     def detach(self, peer: Peer) -> None:
         """Send nothing more to a peer that is gone, and read what it left."""
-        self._away.forget(peer)
-        self._overflow.detach(peer)
-        self._balancer.detach(peer)
+        super().detach(peer)
         self._fair_queue.detach(peer)
-        self._away.settle()
 
 
 class RouterPattern(Pattern):

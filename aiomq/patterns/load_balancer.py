@@ -39,6 +39,7 @@ class LoadBalancer:
         self._ring: deque[Peer] = deque()
         self._members: set[Peer] = set()
         self.front: Peer | None = None
+        """The peer that the next message goes to; None if none has room."""
         self._shared = False
         self.spill: Callable[[Message], bool] = _refuse
         """What to do with a message that no peer has room for; it returns whether that was dealt with."""
@@ -60,10 +61,6 @@ class LoadBalancer:
     def can_send(self) -> bool:
         """Whether some peer has room."""
         return self.front is not None
-
-    def next_peer(self) -> Peer | None:
-        """Return the peer that the next message goes to, or None if none has room."""
-        return self.front
 
     def straight_out(self) -> Peer | None:
         """Return the only peer with room; None if there are several, or none."""

@@ -13,11 +13,9 @@ from typing import Final
 from aiomq.message import Control, Item, Membership, Subscription
 from aiomq.zmtp.commands import Command, parse_command
 from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.joining import COMMAND, MORE
 
 __all__ = ["Assembly"]
-
-MORE: Final = 1
-COMMAND: Final = 4
 
 MAX_FRAMES: Final = 1 << 20
 """Frames in one message. A peer that never sends a last frame must not fill the memory with empty ones."""

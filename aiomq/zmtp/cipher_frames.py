@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import deque
 
 from aiomq.message import Control, Frames, Item, Subscription
-from aiomq.zmtp.assembly import COMMAND, MORE, Assembly
+from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.frames import BATCH_BYTES, BATCH_MESSAGES, LARGE_FRAME, FrameDecoder, FrameEncoder
 from aiomq.zmtp.handshake_frames import encode_v2
+from aiomq.zmtp.joining import COMMAND, MORE
 from aiomq.zmtp.mechanisms.base import TrafficCipher
 
 __all__ = ["CipherDecoder", "CipherEncoder"]

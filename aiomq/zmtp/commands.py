@@ -6,6 +6,7 @@
     PING     = ttl(2) context    PONG = context, up to 16 octets
     SUBSCRIBE, CANCEL = topic
     JOIN, LEAVE = group (RFC 48)
+    HELLO, WELCOME, INITIATE = what `mechanisms` put there (RFC 24, 26)
 
 A body says nothing of the frame around it: that is the business of `session` (handshake) and `frames` (traffic).
 """
@@ -23,6 +24,8 @@ from aiomq.zmtp.errors import ZmtpError, quoted
 __all__ = [
     "CANCEL",
     "ERROR",
+    "HELLO",
+    "INITIATE",
     "JOIN",
     "LEAVE",
     "MAX_CONTEXT_SIZE",
@@ -32,6 +35,7 @@ __all__ = [
     "PONG",
     "READY",
     "SUBSCRIBE",
+    "WELCOME",
     "Command",
     "Ping",
     "Pong",
@@ -47,6 +51,9 @@ __all__ = [
     "parse_metadata",
 ]
 
+HELLO: Final = b"\x05HELLO"
+WELCOME: Final = b"\x07WELCOME"
+INITIATE: Final = b"\x08INITIATE"
 READY: Final = b"\x05READY"
 ERROR: Final = b"\x05ERROR"
 PING: Final = b"\x04PING"

@@ -38,7 +38,7 @@ from aiomq.zmtp.runs import take_frames, take_messages
 __all__ = ["BATCH_BYTES", "BATCH_MESSAGES", "LARGE_FRAME", "LONGEST_LONE", "FrameDecoder", "FrameEncoder"]
 
 BATCH_MESSAGES: Final = 4096
-"""... and here, for a queue of very many small messages."""
+"""One encoder batch stops growing here too, for a queue of very many small messages."""
 
 _SIZE: Final = Struct(">Q")
 

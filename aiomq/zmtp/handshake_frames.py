@@ -9,14 +9,13 @@ from struct import Struct
 from typing import Final
 
 from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.joining import COMMAND, LONG
 
 __all__ = ["MAX_HEADER_SIZE", "encode_command", "encode_v1", "encode_v2", "parse_v1", "parse_v2"]
 
 MAX_HEADER_SIZE: Final = 10
 """Octets before the body: 10 in the long form of ZMTP 1.0, 9 in that of later versions."""
 
-_COMMAND: Final = 4
-_LONG: Final = 2
 _V1_LONG: Final = 0xFF
 _SIZE: Final = Struct(">Q")
 _LONG_HEADER: Final = Struct(">BQ")
@@ -32,13 +31,13 @@ def encode_v1(body: bytes) -> bytes:
 def encode_v2(body: bytes, flags: int = 0) -> bytes:
     """Return a frame of ZMTP 2.0 or later with these flags, and LONG where the size asks for it."""
     size = len(body)
-    head = bytes((flags, size)) if size < 256 else _LONG_HEADER.pack(flags | _LONG, size)
+    head = bytes((flags, size)) if size < 256 else _LONG_HEADER.pack(flags | LONG, size)
     return head + body
 
 
 def encode_command(body: bytes) -> bytes:
     """Return the frame of a command."""
-    return encode_v2(body, _COMMAND)
+    return encode_v2(body, COMMAND)
 
 
 def parse_v1(octets: bytearray, limit: int, what: str) -> tuple[bytes, int] | None:
@@ -73,7 +72,7 @@ def parse_v2(octets: bytearray, limit: int, what: str) -> tuple[bytes, int] | No
     """
     if len(octets) < 2:
         return None
-    if octets[0] & _LONG:
+    if octets[0] & LONG:
         if len(octets) < _LONG_HEADER.size:
             return None
         size: int = _SIZE.unpack_from(octets, 1)[0]

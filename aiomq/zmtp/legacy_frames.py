@@ -12,11 +12,10 @@ from typing import ClassVar, Final
 from aiomq.message import Item, Membership, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.errors import ZmtpError
-from aiomq.zmtp.frames import BATCH_BYTES, LARGE_FRAME
+from aiomq.zmtp.joining import BATCH_BYTES, LARGE_FRAME, MORE
 
 __all__ = ["LegacyFrameDecoder", "LegacyFrameEncoder"]
 
-MORE: Final = 1
 _LONG: Final = 0xFF
 _SIZE: Final = Struct(">Q")
 

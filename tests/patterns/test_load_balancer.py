@@ -28,7 +28,7 @@ def test_load_balancer_without_peers_sends_nothing() -> None:
     balancer = LoadBalancer()
     assert not balancer.try_send(b"x")
     assert not balancer.can_send()
-    assert balancer.next_peer() is None
+    assert balancer.front is None
 
 
 def test_load_balancer_with_one_peer_sends_all_to_it_in_order() -> None:
@@ -45,11 +45,11 @@ def test_load_balancer_with_three_peers_takes_turns_from_the_first_attached() ->
     assert _outboxes(peers) == [[b"0", b"3", b"6"], [b"1", b"4"], [b"2", b"5"]]
 
 
-def test_load_balancer_next_peer_is_the_one_that_gets_the_message() -> None:
+def test_load_balancer_front_is_the_one_that_gets_the_message() -> None:
     balancer = LoadBalancer()
     _peers(balancer, 3)
     for _ in range(5):
-        peer = balancer.next_peer()
+        peer = balancer.front
         assert isinstance(peer, FakePeer)
         before = len(peer.outbox)
         assert balancer.try_send(b"x")

@@ -126,11 +126,6 @@ class Mechanism(ABC):
     def ready(self) -> bool:
         """The handshake is over, both ways: messages may follow."""
 
-    @property
-    def wraps_traffic(self) -> bool:
-        """Whether messages go through `cipher`."""
-        return self.cipher is not None
-
     @abstractmethod
     def start(self, facts: SessionFacts) -> list[bytes]:
         """Begin, now that the greetings agree; return the bodies of the commands to send."""

@@ -19,6 +19,7 @@ __all__ = [
     "COUNTER",
     "LONG_NONCE_SIZE",
     "NAME",
+    "VERSION",
     "CurveCipher",
     "counted",
     "cryptographic_failure",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 NAME: Final = b"CURVE"
+
+VERSION: Final = b"\x01\x00"
+"""Of CURVE, in HELLO: 1.0."""
 
 COUNTER: Final = Struct(">Q")
 """A short nonce: a number that grows with every command of one side, behind a prefix of 16 octets."""

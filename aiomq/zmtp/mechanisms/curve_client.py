@@ -12,12 +12,13 @@ from typing import ClassVar, Final
 
 from aiomq.constants import ProtocolError
 from aiomq.crypto import KEY_SIZE, MAC_SIZE, BoxError, box, keypair, random_octets, shared_key, unbox
-from aiomq.zmtp.commands import ERROR, READY, encode_metadata
+from aiomq.zmtp.commands import ERROR, HELLO, INITIATE, READY, WELCOME, encode_metadata
 from aiomq.zmtp.mechanisms.base import Mechanism, SessionFacts, accept_metadata, refusal, unexpected_command
 from aiomq.zmtp.mechanisms.curve import (
     COUNTER,
     LONG_NONCE_SIZE,
     NAME,
+    VERSION,
     CurveCipher,
     counted,
     cryptographic_failure,
@@ -26,11 +27,6 @@ from aiomq.zmtp.mechanisms.curve import (
 
 __all__ = ["CurveClient"]
 
-HELLO: Final = b"\x05HELLO"
-WELCOME: Final = b"\x07WELCOME"
-INITIATE: Final = b"\x08INITIATE"
-
-_VERSION: Final = b"\x01\x00"
 _PADDING: Final = bytes(72)
 """So that nobody can have a server send more than it received."""
 
@@ -83,7 +79,7 @@ class CurveClient(Mechanism):
             sealed = box(bytes(64), nonce, shared_key(self._server_key, secret))
         except BoxError:
             raise cryptographic_failure("CURVE_SERVERKEY is not a key that a box can be made with") from None
-        return [b"".join((HELLO, _VERSION, _PADDING, public, nonce[-COUNTER.size :], sealed))]
+        return [b"".join((HELLO, VERSION, _PADDING, public, nonce[-COUNTER.size :], sealed))]
 
     def receive(self, body: bytes) -> list[bytes]:
         """Take in WELCOME, READY or ERROR; WELCOME is answered with INITIATE.

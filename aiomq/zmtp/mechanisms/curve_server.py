@@ -23,7 +23,7 @@ from aiomq.crypto import (
     unbox,
     unbox_secret,
 )
-from aiomq.zmtp.commands import READY, encode_metadata
+from aiomq.zmtp.commands import HELLO, INITIATE, READY, WELCOME, encode_metadata
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.mechanisms.base import (
     Mechanism,
@@ -38,6 +38,7 @@ from aiomq.zmtp.mechanisms.curve import (
     COUNTER,
     LONG_NONCE_SIZE,
     NAME,
+    VERSION,
     CurveCipher,
     counted,
     cryptographic_failure,
@@ -47,11 +48,6 @@ from aiomq.zmtp.mechanisms.curve import (
 
 __all__ = ["CurveServer"]
 
-HELLO: Final = b"\x05HELLO"
-WELCOME: Final = b"\x07WELCOME"
-INITIATE: Final = b"\x08INITIATE"
-
-_VERSION: Final = b"\x01\x00"
 _HELLO_SIZE: Final = 200
 _HELLO_KEY: Final = 80
 _HELLO_NONCE: Final = _HELLO_KEY + KEY_SIZE
@@ -126,7 +122,7 @@ class CurveServer(Mechanism):
     def _receive_hello(self, body: bytes) -> bytes:
         if not body.startswith(HELLO):
             raise unexpected_command(self.name, body)
-        if len(body) != _HELLO_SIZE or not body.startswith(_VERSION, len(HELLO)):
+        if len(body) != _HELLO_SIZE or not body.startswith(VERSION, len(HELLO)):
             raise malformed("HELLO", body, ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO)
         self._client_transient = client_transient = body[_HELLO_KEY:_HELLO_NONCE]
         nonce = body[_HELLO_NONCE:_HELLO_BOX]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from aiomq.constants import ProtocolError
-from aiomq.zmtp.commands import ERROR, READY, encode_metadata, encode_ready
+from aiomq.zmtp.commands import ERROR, HELLO, INITIATE, READY, WELCOME, encode_metadata, encode_ready
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.mechanisms.base import (
     Mechanism,
@@ -26,10 +26,6 @@ from aiomq.zmtp.mechanisms.base import (
 )
 
 __all__ = ["PlainClient", "PlainServer"]
-
-HELLO: Final = b"\x05HELLO"
-WELCOME: Final = b"\x07WELCOME"
-INITIATE: Final = b"\x08INITIATE"
 
 LIBZMQ_ERROR: Final = b"\x5eRROR"
 """What libzmq sends, and expects, for the name of ERROR: a slip of its source that became the protocol."""
