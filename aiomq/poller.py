@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from aiomq.constants import PollEvent
@@ -48,12 +50,15 @@ class Poller:
         """Add a socket or descriptor, or change its events; no events is the same as `unregister`.
 
         Raises:
-            ZMQError: EINVAL for other events than POLLIN, POLLOUT, POLLERR and POLLPRI.
+            ZMQError: EINVAL for other events than POLLIN, POLLOUT, POLLERR and POLLPRI, and for a descriptor with
+                neither of the first two, which event loops do not watch for.
             TypeError: it is neither a socket nor has it a file descriptor.
         """
         events = _events(flags)
         if not isinstance(socket, (int, PollableSocket)) and not hasattr(socket, "fileno"):
             raise TypeError(f"a poller takes sockets and file descriptors, not {type(socket).__name__}")
+        if events and not events & _BOTH and not isinstance(socket, PollableSocket):
+            raise ZMQError(errno.EINVAL, f"a descriptor is polled for POLLIN or POLLOUT, not for {events!r} alone")
         if events:
             self._registered[socket] = events
         else:
@@ -160,7 +165,7 @@ class _Descriptors:
         self._loop = loop
         self._ready: dict[Pollable, PollEvent] = {}
         self._future: asyncio.Future[None] = loop.create_future()
-        self._fds: list[tuple[int, PollEvent]] = []
+        self._marks: list[tuple[int, PollEvent, Callable[[], None]]] = []
         try:
             for each, events in plain:
                 self._watch(each, events)
@@ -170,14 +175,14 @@ class _Descriptors:
 
     def _watch(self, each: Pollable, events: PollEvent) -> None:
         fd = each if isinstance(each, int) else each.fileno()  # type: ignore[union-attr]  # checked by `register`
-        if events & PollEvent.POLLIN:
-            self._loop.add_reader(fd, self._mark, each, PollEvent.POLLIN)
-        if events & PollEvent.POLLOUT:
-            self._loop.add_writer(fd, self._mark, each, PollEvent.POLLOUT)
-        self._fds.append((fd, events))
+        watched = _watched.setdefault(self._loop, _Watched(self._loop))
+        for event in events & _BOTH:
+            mark = partial(self._mark, each, event)
+            watched.add(fd, event, mark)
+            self._marks.append((fd, event, mark))
 
     def __bool__(self) -> bool:
-        return bool(self._fds)
+        return bool(self._marks)
 
     def _mark(self, which: Pollable, event: PollEvent) -> None:
         self._ready[which] = self._ready.get(which, PollEvent(0)) | event
@@ -188,11 +193,44 @@ class _Descriptors:
         return list(self._ready.items())
 
     def futures(self) -> set[asyncio.Future[None]]:
-        return {self._future} if self._fds else set()
+        return {self._future} if self._marks else set()
 
     def close(self) -> None:
-        for fd, events in self._fds:
-            if events & PollEvent.POLLIN:
-                self._loop.remove_reader(fd)
-            if events & PollEvent.POLLOUT:
-                self._loop.remove_writer(fd)
+        for fd, event, mark in self._marks:
+            _watched[self._loop].remove(fd, event, mark)
+
+
+class _Watched:
+    """The descriptors that polls of one loop watch: it takes one reader and one writer of each, for all of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)  # this is kept as long as the loop is
+        self._marks: dict[tuple[int, PollEvent], list[Callable[[], None]]] = {}
+
+    def add(self, fd: int, event: PollEvent, mark: Callable[[], None]) -> None:
+        marks = self._marks.setdefault((fd, event), [])
+        if not marks:
+            loop = self._loop()
+            assert loop is not None
+            try:
+                (loop.add_reader if event == PollEvent.POLLIN else loop.add_writer)(fd, self._tell, fd, event)
+            except BaseException:  # raised again; the next poll of it is a first one
+                del self._marks[fd, event]
+                raise
+        marks.append(mark)
+
+    def remove(self, fd: int, event: PollEvent, mark: Callable[[], None]) -> None:
+        marks = self._marks[fd, event]
+        marks.remove(mark)
+        if not marks:
+            del self._marks[fd, event]
+            loop = self._loop()
+            assert loop is not None
+            (loop.remove_reader if event == PollEvent.POLLIN else loop.remove_writer)(fd)
+
+    def _tell(self, fd: int, event: PollEvent) -> None:
+        for mark in tuple(self._marks[fd, event]):
+            mark()
+
+
+_watched: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watched] = weakref.WeakKeyDictionary()

@@ -333,3 +333,25 @@ async def test_register_during_a_poll_is_for_the_next_poll(context: aiomq.Contex
 
     assert await task == [(pull, aiomq.POLLIN)]
     assert len(await poller.poll()) == 2
+
+
+async def test_two_polls_of_one_descriptor_at_a_time_are_both_told() -> None:
+    ours, theirs = system.socketpair()
+    with ours, theirs:
+        pollers = [aiomq.Poller(), aiomq.Poller(), aiomq.Poller()]
+        for poller in pollers:
+            poller.register(ours, aiomq.POLLIN)
+        polls = [asyncio.create_task(poller.poll()) for poller in pollers]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        polls[1].cancel()
+        await asyncio.wait({polls[1]})
+        theirs.send(b"x")
+        assert await polls[0] == await polls[2] == [(ours, aiomq.POLLIN)]
+        assert await pollers[1].poll() == [(ours, aiomq.POLLIN)]
+
+
+@pytest.mark.parametrize("events", [aiomq.POLLERR, aiomq.POLLPRI, aiomq.POLLERR | aiomq.POLLPRI])
+async def test_descriptor_for_errors_alone_is_refused(events: int) -> None:
+    with pytest.raises(aiomq.ZMQError, match="polled for POLLIN or POLLOUT"):
+        aiomq.Poller().register(0, events)
