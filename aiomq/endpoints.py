@@ -87,9 +87,9 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
         if isinstance(target, IpcEndpoint):
             return _adopting(core, Listener(core, _ipc, target, _connection_type(core)))
         if isinstance(target, VsockEndpoint):
-            return Listener(core, _vsock, target)
+            return Listener(core, _vsock, target, _connection_type(core))
         if isinstance(target, TipcEndpoint):
-            return Listener(core, _tipc, target)
+            return Listener(core, _tipc, target, _connection_type(core))
         return InprocListener(core, names, str(target))
     except OSError as error:
         if error.errno not in _NO_SOCKET:

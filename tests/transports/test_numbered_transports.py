@@ -16,6 +16,8 @@ from aiomq.transports.addresses import address_text, host_text
 from aiomq.transports.numbered import system_socket
 from aiomq.transports.tipc import TipcTransport
 from aiomq.transports.vsock import VsockTransport
+from tests.durable.memory_store import MemoryStore
+from tests.sockets.links import until as until_true
 from tests.transports.scripted import until
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
@@ -168,6 +170,40 @@ async def test_messages_pass_and_a_lost_connection_is_made_again(
                 assert await pull.recv() == b"%d" % number
             await pull.aclose()
             await until(events, Event.DISCONNECTED)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/unix"), reason="this system has no abstract names")
+@pytest.mark.parametrize(
+    ("door", "made", "bound", "target"),
+    [
+        ("_vsock", StandInVsock(), "vsock://*:5556", "vsock://1:5556"),
+        ("_tipc", StandInTipc(), "tipc://{5561, 3, 3}", "tipc://{5561,3}"),
+    ],
+)
+async def test_what_leaves_is_struck_out_in_the_store_before(
+    context: aiomq.Context, monkeypatch: pytest.MonkeyPatch, *, door: str, made: Any, bound: str, target: str
+) -> None:
+    monkeypatch.setattr(endpoints, door, made)
+    store = MemoryStore()
+    options = {"durable": 60.0, "durable_store": store}
+    with context.socket(aiomq.PUSH, **options) as push:
+        push.bind(bound)
+        with context.socket(aiomq.PULL, routing_id=b"one") as pull:
+            pull.connect(target)
+            await push.wait_connected()
+        await pull.aclose()
+        await until_true(lambda: [peer.state for peer in push.peers()] == ["away"])
+        await push.send(b"kept")
+        push.sync_store()
+        assert list(store.messages[b"one"].values()) == [b"kept"]
+        store.failure = OSError("the disk is full")
+        with context.socket(aiomq.PULL, routing_id=b"one") as pull:
+            pull.connect(target)
+            await until_true(lambda: [peer.state for peer in push.peers()] == ["connected"])
+            assert [peer.queued_out for peer in push.peers()] == [1]  # the store has it still
+            store.failure = None
+            assert await pull.recv() == b"kept"
+            assert not store.messages[b"one"]
 
 
 async def test_real_vsock_is_bound_where_the_system_has_it(context: aiomq.Context) -> None:
