@@ -41,19 +41,20 @@ class IpcTransport:
         """
         if options.use_fd >= 0:
             return adopt(options.use_fd, _families(), "ipc")
-        sock = _make_socket(options)
+        sock = _make_socket()
+        path = _address(endpoint)
         try:
+            set_buffers(sock, options)
             if endpoint.wildcard:
                 path = str(Path(tempfile.mkdtemp(prefix="aiomq-")) / "socket")
                 self._made.add(f"ipc://{path}")
-            else:
-                path = _address(endpoint)
-                if not endpoint.abstract:
-                    _remove_socket(path)
+            elif not endpoint.abstract:
+                _remove_socket(path)
             sock.bind(path)
             sock.listen(max(options.backlog, 1))
-        except BaseException:  # raised again; nobody else would close it
+        except BaseException:  # raised again; nobody else would close it, or remove what was made
             sock.close()
+            self.release(f"ipc://{path}")
             raise
         return sock
 
@@ -86,9 +87,10 @@ class IpcTransport:
         Raises:
             OSError: nobody listens there, or the platform has no such sockets.
         """
-        sock = _make_socket(options)
-        begun(False)  # a path is connected or refused at once
+        sock = _make_socket()
         try:
+            set_buffers(sock, options)
+            begun(False)  # a path is connected or refused at once
             await loop.sock_connect(sock, _address(endpoint))
             await hand_over(loop, sock, factory)
         except BaseException:  # raised again; nobody else would close it
@@ -99,9 +101,8 @@ class IpcTransport:
         """Set the options of an accepted connection; return why it is not let in (IPC_FILTER_...), if it is not."""
         sock = transport.get_extra_info("socket")
         set_buffers(sock, options)
-        if admits(options, peer_credentials(sock)):
-            return ""
-        return f"no IPC_FILTER lets {peer_credentials(sock)} (user:group:process) in"
+        peer = peer_credentials(sock)
+        return "" if admits(options, peer) else f"no IPC_FILTER lets {peer} (user:group:process) in"
 
     def release(self, endpoint: str) -> None:
         """Remove the path that was made for a wildcard; one that the user named stays."""
@@ -117,12 +118,11 @@ def _families() -> frozenset[int]:
     return frozenset({socket.AF_UNIX}) if hasattr(socket, "AF_UNIX") else frozenset()
 
 
-def _make_socket(options: SocketOptions) -> socket.socket:
+def _make_socket() -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(errno.EPROTONOSUPPORT, "ipc needs Unix domain sockets, which Python does not have on this system")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
-    set_buffers(sock, options)
     return sock
 
 

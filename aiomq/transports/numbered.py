@@ -148,9 +148,9 @@ async def _connect(loop: asyncio.AbstractEventLoop, sock: socket.socket, address
 
 
 async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    ready = loop.create_future()
-    loop.add_writer(sock, ready.set_result, None)
+    ready = asyncio.Event()  # not a future: the loop may call back when the wait is cancelled in the same turn
+    loop.add_writer(sock, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         loop.remove_writer(sock)

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -197,6 +198,17 @@ async def test_a_wildcard_bound_twice_gets_two_paths(context: aiomq.Context) -> 
         assert endpoints[0] != endpoints[1]
         for each in endpoints:
             await exchange(context, pull, each)
+
+
+async def test_a_wildcard_that_cannot_be_bound_leaves_no_path(
+    context: aiomq.Context, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = folder / ("d" * 120)  # longer than the path of a socket may be
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with context.socket(aiomq.PULL) as pull, pytest.raises(aiomq.ZMQBindError, match="too long"):
+        pull.bind("ipc://*")
+    assert content(deep) == []
 
 
 async def test_unbind_of_a_wildcard_takes_its_path_away(context: aiomq.Context) -> None:
