@@ -63,8 +63,10 @@ def context_option(option: SupportsIndex | str, *, by_number: bool) -> _Key | No
     """
     if isinstance(option, str):
         return _NAMES.get(option.lower())
-    if isinstance(option, ContextOption) or option == SocketOption.BLOCKY:
-        return SocketOption.BLOCKY if option == SocketOption.BLOCKY else ContextOption(option)
+    if isinstance(option, ContextOption):
+        return option
+    if option == SocketOption.BLOCKY:
+        return SocketOption.BLOCKY
     if not by_number or isinstance(option, SocketOption) or not hasattr(option, "__index__"):
         return None
     number = operator.index(option)

@@ -253,17 +253,21 @@ def _parse_tcp(rest: str, request: _Request) -> TcpEndpoint:
     before, separator, target = rest.rpartition(";")
     if separator and request.for_bind:
         raise request.error("a source address before ';' is for connect alone")
-    host, port_text = _split_port(target, request)
+    host, zone, port = _parse_target(target, request)
+    return TcpEndpoint(host, port, _parse_source(before, request) if separator else None, zone)
+
+
+def _parse_target(text: str, request: _Request) -> tuple[str, str, int]:
+    """Take host, zone and port apart; a bind may leave host and port open."""
+    host, port_text = _split_port(text, request)
     host, zone = _split_zone(host, request)
     _check_host(host, zone, request)
     port = _port(port_text, request, wildcard_allowed=request.for_bind)
-    if request.for_bind:
-        return TcpEndpoint(host, port, None, zone)
-    if host == WILDCARD:
+    if not request.for_bind and host == WILDCARD:
         raise request.error("'*' is for bind alone, a connect needs to know its host")
-    if port == 0:
+    if not request.for_bind and port == 0:
         raise request.error("a connect needs to know its port, from 1 to 65535")
-    return TcpEndpoint(host, port, _parse_source(before, request) if separator else None, zone)
+    return host, zone, port
 
 
 def _parse_source(text: str, request: _Request) -> tuple[str, int]:
@@ -325,7 +329,7 @@ def _port(text: str, request: _Request, *, wildcard_allowed: bool) -> int:
     if 0 <= port <= 65535:
         return port
     if "/" in text:
-        raise request.error("tcp addresses end with the port and have no path")
+        raise request.error(f"{request.scheme} addresses end with the port and have no path")
     if text == WILDCARD:
         raise request.error("a port of '*' is for bind alone")
     raise request.error(f"its port is {_quoted(text)}, not a number from {0 if request.for_bind else 1} to 65535")
@@ -336,16 +340,9 @@ def _port(text: str, request: _Request, *, wildcard_allowed: bool) -> int:
 
 def _parse_udp(rest: str, request: _Request) -> UdpEndpoint:
     interface, separator, target = rest.rpartition(";")
-    host, port_text = _split_port(target, request)
-    host, zone = _split_zone(host, request)
-    _check_host(host, zone, request)
-    port = _port(port_text, request, wildcard_allowed=request.for_bind)
+    host, zone, port = _parse_target(target, request)
     if separator:
         _check_interface(interface, host, request)
-    if not request.for_bind and host == WILDCARD:
-        raise request.error("'*' is for bind alone, a connect needs to know its host")
-    if not request.for_bind and port == 0:
-        raise request.error("a connect needs to know its port, from 1 to 65535")
     return UdpEndpoint(host, port, interface, zone)
 
 

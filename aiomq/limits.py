@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import operator
-from collections.abc import Callable
 from typing import Final
 
 from aiomq.core import SocketCore
 from aiomq.errors import ZMQError
-from aiomq.message import Message
 from aiomq.mute import OnMute
 
 __all__ = ["LIMITS", "SocketLimits"]
@@ -24,7 +22,6 @@ class SocketLimits:
     __slots__ = ()
 
     _core: SocketCore
-    _try_send: Callable[[Message], bool]
 
     @property
     def on_mute(self) -> OnMute:
@@ -59,7 +56,8 @@ class SocketLimits:
         """The high-water mark of each outbox in bytes, beside SNDHWM, which counts messages; 0 is none.
 
         The message that reaches the mark is still taken; room is back when half of the mark has left. It applies to
-        binds and connects that come later, over tcp and ipc: inproc counts messages only. Setting it raises:
+        binds and connects that come later, over tcp and ipc; those over other transports are refused as long as there
+        is a mark. Setting it raises:
 
         * ZMQError: EINVAL for a number below 0.
         * TypeError: it is no number.
@@ -76,7 +74,8 @@ class SocketLimits:
         """The high-water mark of each inbox in bytes, beside RCVHWM, which counts messages; 0 is none.
 
         The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It
-        applies to binds and connects that come later, over tcp and ipc; a STREAM has no such mark. Setting it raises:
+        applies to binds and connects that come later, over tcp and ipc; those over other transports are refused as long
+        as there is a mark, and a STREAM takes no note of it. Setting it raises:
 
         * ZMQError: EINVAL for a number below 0.
         * TypeError: it is no number.

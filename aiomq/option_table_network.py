@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from aiomq.constants import SocketOption
 from aiomq.option_spec import (
     DEFAULTS,
+    INT_MAX,
     OptionKind,
     OptionSpec,
     kept,
@@ -97,7 +98,7 @@ NETWORK: Final[tuple[OptionSpec, ...]] = (
         _O.IPC_FILTER_PID,
         "A process whose connections are accepted, beside those that the other two IPC filters let in.",
         kind=OptionKind.INT,
-        maximum=2**31 - 1,
+        maximum=INT_MAX,
         because=_PEER_CREDENTIALS,
     ),
     listed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiomq.endpoint import format_host_and_port
 from aiomq.endpoint_numbered import port_text
 
 __all__ = ["address_text", "endpoint_at", "host_text"]
@@ -17,8 +18,7 @@ def address_text(name: object) -> str:
     if not isinstance(name, tuple):
         return ""
     if isinstance(name[0], str):
-        host, port = name[0], name[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return format_host_and_port(name[0], name[1])
     if len(name) == _VSOCK_PARTS:
         return f"{name[0]}:{name[1]}"
     return port_text(name[1], name[2])

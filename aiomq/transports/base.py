@@ -24,7 +24,7 @@ ConnectionFactory = Callable[[], Connection]
 
 
 class StreamTransport(Protocol, Generic[TargetT_contra]):
-    """A way to connect byte streams: tcp, ipc."""
+    """A way to connect byte streams: tcp, ipc, vsock, tipc."""
 
     def bind(self, endpoint: TargetT_contra, options: SocketOptions) -> socket.socket:
         """Return a bound and listening operating-system socket.

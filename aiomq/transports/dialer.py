@@ -123,7 +123,7 @@ class Dialer(Generic[TargetT_contra]):
             self._awaited = None
             if self._connection is None:
                 self._tell_closed(None)
-            if self._connection is not None:  # made, and closed again: not every loop tells it so
+            else:  # made, and closed again: not every loop tells it so
                 self._connection.connection_lost(None)
         if not task.cancelled() and task.exception() is not None:
             self._give_up()

@@ -21,7 +21,7 @@ from aiomq.transports.inproc_links import join_peers
 from aiomq.transports.inproc_owner import InprocOwner
 from aiomq.transports.lifecycle import LifecycleMessages
 
-__all__ = ["InprocDialer", "InprocListener", "InprocNames"]
+__all__ = ["MAX_BEQUESTS", "InprocDialer", "InprocListener", "InprocNames"]
 
 log = logging.getLogger("aiomq.transport")
 

@@ -201,13 +201,13 @@ class Listener(Generic[TargetT_contra]):
                 loop.remove_reader(self._sock)
             else:
                 server.close()
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
-            self._transport.release(self.endpoint)
+        self._free_address()
 
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""
+        self._free_address()
+
+    def _free_address(self) -> None:
         if self._sock is not None:
             self._sock.close()
             self._sock = None

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from aiomq.options import SocketOptions
 
-__all__ = ["SystemSocket", "set_accepted_options", "set_buffers", "set_tcp_options"]
+__all__ = ["SystemSocket", "bind_to_device", "set_accepted_options", "set_buffers", "set_tcp_options"]
 
 
 class SystemSocket(Protocol):
@@ -51,8 +51,7 @@ def set_tcp_options(sock: socket.socket, options: SocketOptions) -> None:
     if options.priority > 0 and hasattr(socket, "SO_PRIORITY"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
     _set_maxrt(sock, options.tcp_maxrt)
-    if options.bindtodevice:
-        _bind_to_device(sock, options.bindtodevice)
+    bind_to_device(sock, options.bindtodevice)
 
 
 def set_accepted_options(sock: SystemSocket, options: SocketOptions) -> None:
@@ -61,7 +60,14 @@ def set_accepted_options(sock: SystemSocket, options: SocketOptions) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
 
 
-def _bind_to_device(sock: SystemSocket, device: bytes) -> None:
+def bind_to_device(sock: SystemSocket, device: bytes) -> None:
+    """Have a socket use one network interface alone (BINDTODEVICE); empty is any.
+
+    Raises:
+        OSError: EOPNOTSUPP where the platform cannot do it, or what the system said.
+    """
+    if not device:
+        return
     if not hasattr(socket, "SO_BINDTODEVICE"):
         raise OSError(errno.EOPNOTSUPP, f"BINDTODEVICE {device.decode(errors='replace')!r}: this platform cannot do it")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from aiomq.endpoint import UdpEndpoint, format_host_and_port
 from aiomq.options import SocketOptions
 from aiomq.transports.interfaces import interface_address
+from aiomq.transports.system_options import bind_to_device, set_buffers
 
 __all__ = ["Address", "bind_socket", "bound_endpoint", "numeric_target", "resolve", "send_socket"]
 
@@ -40,10 +41,14 @@ def resolve(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
 
 
 def _first(endpoint: UdpEndpoint, options: SocketOptions, flags: int) -> Address:
-    family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
     host = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host
+    return _first_of(host, endpoint.port, options, flags)
+
+
+def _first_of(host: str, port: int, options: SocketOptions, flags: int) -> Address:
+    family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
     try:
-        found = socket.getaddrinfo(host, endpoint.port, family, socket.SOCK_DGRAM, flags=flags)
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM, flags=flags)
     except UnicodeError as error:
         raise OSError(errno.ENODEV, f"{host!r} is not a host name: {error}") from error
     return found[0][4]  # type: ignore[return-value]  # an address of an inet family
@@ -115,16 +120,10 @@ def _made(
 
 
 def _set_options(sock: socket.socket, options: SocketOptions) -> None:
-    if options.sndbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
-    if options.rcvbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
+    set_buffers(sock, options)
     if options.tos > 0 and sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, options.tos)
-    if options.bindtodevice:
-        if not hasattr(socket, "SO_BINDTODEVICE"):
-            raise OSError(errno.EOPNOTSUPP, "BINDTODEVICE is for Linux")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.bindtodevice)
+    bind_to_device(sock, options.bindtodevice)
 
 
 # -- addresses -------------------------------------------------------------------------------------------------------
@@ -137,11 +136,9 @@ def _local_address(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
     try:
         if address is None:
             return _first(endpoint, options, socket.AI_PASSIVE)
-        family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
-        found = socket.getaddrinfo(address, endpoint.port, family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        return _first_of(address, endpoint.port, options, socket.AI_NUMERICHOST)
     except OSError as error:
         raise OSError(errno.ENODEV, f"no interface or address is called {endpoint.host!r} ({error})") from error
-    return found[0][4]  # type: ignore[return-value]  # an address of an inet family
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -89,7 +89,7 @@ class ZapQuestion(InprocOwner):
         link.put(request)
         self._names.link_or_wait(link)
 
-    def settle(self, verdict: ZapReply | ZmtpError) -> None:
+    def settle(self, verdict: Verdict) -> None:
         """Tell the verdict, in the next turn: the handler is in the middle of its own work."""
         if self._verdict is None:
             self._verdict = self.loop.call_soon(self._answered, verdict)

@@ -224,6 +224,12 @@ async def test_bind_to_what_cannot_be_is_refused(context: aiomq.Context, address
         dish.bind(address)
 
 
+async def test_address_with_a_path_is_refused_as_one_of_udp(context: aiomq.Context) -> None:
+    dish = context.socket(aiomq.DISH)
+    with pytest.raises(aiomq.ZMQError, match="udp addresses end with the port and have no path"):
+        dish.bind("udp://127.0.0.1:5555/path")
+
+
 async def test_port_of_another_socket_is_refused(context: aiomq.Context) -> None:
     dish, other = context.socket(aiomq.DISH), context.socket(aiomq.DGRAM)
     dish.bind(LOCAL)

@@ -37,6 +37,15 @@ def ended(push: aiomq.Socket) -> bool:
     return "connected=[]" in repr(push)
 
 
+def bound(context: aiomq.Context, judge: Judge, *, ours: bool, **options: int) -> tuple[Any, str]:
+    """Return a bound PULL of ours or of libzmq's, and its endpoint."""
+    if not ours:
+        return judge.bound(zmq.PULL, **options)
+    pull = context.socket(aiomq.PULL, **options)
+    pull.bind("tcp://127.0.0.1:*")
+    return pull, pull.last_endpoint
+
+
 async def silent(monitor: Monitor) -> list[MonitorEvent]:
     """Return what is told in the next turns of the loop."""
     told: list[MonitorEvent] = []
@@ -144,12 +153,7 @@ async def test_silent_peer_is_cut_off_at_both_ends_as_by_libzmq(
     context: aiomq.Context, judge: Judge, script: Script, ours: bool
 ) -> None:
     """HANDSHAKE_IVL of a listener: who says nothing loses its connection."""
-    if ours:
-        pull: Any = context.socket(aiomq.PULL, handshake_ivl=20)
-        pull.bind("tcp://127.0.0.1:*")
-        endpoint = pull.last_endpoint
-    else:
-        pull, endpoint = judge.bound(zmq.PULL, handshake_ivl=20)
+    pull, endpoint = bound(context, judge, ours=ours, handshake_ivl=20)
     wire = await script.dial(endpoint)
     said = await wire.ended()
     pull.close()
@@ -282,12 +286,7 @@ async def test_frame_over_maxmsgsize_cuts_the_peer_off_at_either_end(
 async def test_maxmsgsize_holds_in_the_handshake_too_as_in_libzmq(
     context: aiomq.Context, judge: Judge, script: Script, ours: bool
 ) -> None:
-    if ours:
-        pull: Any = context.socket(aiomq.PULL, maxmsgsize=10)
-        pull.bind("tcp://127.0.0.1:*")
-        endpoint = pull.last_endpoint
-    else:
-        pull, endpoint = judge.bound(zmq.PULL, maxmsgsize=10)
+    pull, endpoint = bound(context, judge, ours=ours, maxmsgsize=10)
     wire = await script.dial(endpoint)
     wire.send(handshake("PUSH"))
     said = await wire.ended()
