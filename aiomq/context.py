@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar, Final, Never, Self, SupportsIndex
 
@@ -61,7 +62,6 @@ class Context(ContextAttributes, OptionAttributes):
         self._zap = ZapClient(self.inproc_names)
         self._defaults: dict[str, tuple[Any, Any]] = {}
         self._cores: set[SocketCore] = set()
-        self._sockets: weakref.WeakSet[Socket] = weakref.WeakSet()
         self._made_at = call_site()
         self._terminated = False
         self._pid = os.getpid()
@@ -216,10 +216,9 @@ class Context(ContextAttributes, OptionAttributes):
                 core.close_threadsafe()
             elif core.thread is not None and not core.loop.is_running():
                 core.abandon()
-        grace = TERM_GRACE if timeout is None else timeout
         cores = tuple(self._cores)
         if timeout is None:
-            left = await wait_finished(cores, grace)
+            left = await wait_finished(cores, TERM_GRACE)
         else:
             left = await _wait_at_most(cores, timeout)
         for core in left:
@@ -333,7 +332,7 @@ def _type_of(socket_type: int) -> SocketType:
     return found
 
 
-def _in_its_loop(core: SocketCore, step: Any) -> None:
+def _in_its_loop(core: SocketCore, step: Callable[[], None]) -> None:
     """Run something on a socket's core in the loop it belongs to; here, if it belongs to none or to one that ended."""
     if core.thread is None or not core.loop.is_running():
         step()
@@ -352,6 +351,6 @@ def _in_its_loop(core: SocketCore, step: Any) -> None:
 async def _wait_at_most(cores: tuple[SocketCore, ...], timeout: float) -> list[SocketCore]:
     try:
         async with asyncio.timeout(None if timeout == float("inf") else timeout):
-            return await wait_finished(cores, float("inf") if timeout == float("inf") else timeout)
+            return await wait_finished(cores, timeout)
     except TimeoutError:
         return [core for core in cores if not core.finished]

@@ -281,7 +281,7 @@ class Durability:
         self._owner.loop.call_soon(callback)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back in so many seconds, unless the socket is closed by then."""
+        """Call back in so many seconds; never, if the loop has ended by then."""
         if not self._owner.loop.is_closed():
             self._owner.loop.call_later(seconds, callback)
 

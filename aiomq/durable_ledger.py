@@ -40,7 +40,7 @@ class LedgerOwner(Protocol):
         """Call back when this turn of the loop is over."""
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back in so many seconds, unless the socket is closed by then."""
+        """Call back in so many seconds; never, if the loop has ended by then."""
 
     def topics_of(self, peer: StreamPeer) -> Sequence[bytes]:
         """Return the subscriptions of a peer."""

@@ -33,8 +33,8 @@ class SocketDurability:
 
         Its queue, which goes on filling up to SNDHWM, and its subscriptions are kept for that time, and are there when
         the same routing id is announced again. It is for PUB, XPUB, PUSH, DEALER, ROUTER and REP, and for peers that
-        were accepted over tcp or ipc after it was set: a peer that was connected to is kept in any case. `math.inf` is
-        for as long as the socket is open; 0 and None forget all who are away now.
+        were accepted over a wire (tcp, ipc, vsock, tipc) after it was set: a peer that was connected to is kept in any
+        case. `math.inf` is for as long as the socket is open; 0 and None forget all who are away now.
 
         Setting it raises:
 
@@ -95,6 +95,7 @@ class SocketDurability:
 
         * ZMQError: EINVAL if `durable` is not set, the socket was bound or connected already, or has a store; and what
           the store says if it cannot be used: see `SqliteStore`.
+        * TypeError: it is neither a path nor has what a `Store` has.
         """
         durable = self._core.durable
         return None if durable is None or durable.ledger is None else durable.ledger.store
@@ -108,7 +109,7 @@ class SocketDurability:
             raise ZMQError(errno.EINVAL, "a durable_store is set before the first bind or connect")
         if self.durable_store is not None:
             raise ZMQError(errno.EINVAL, "this socket has a durable_store, which stays")
-        store = SqliteStore(value) if isinstance(value, str | os.PathLike) else value
+        store = _store_of(value)
         try:
             core.use_store(store)
         except BaseException:  # raised again; nobody else would close it
@@ -139,6 +140,16 @@ class SocketDurability:
         core.revoke_grants()
         if not ledger.commit():
             ledger.check()
+
+
+def _store_of(value: str | os.PathLike[str] | Store) -> Store:
+    if isinstance(value, str | os.PathLike):
+        return SqliteStore(value)
+    missing = [name for name in vars(Store) if not name.startswith("_") and not hasattr(value, name)]
+    if missing:
+        what = f"{type(value).__name__}, which has no {', '.join(missing)}"
+        raise TypeError(f"a durable_store is a path, or has the methods of aiomq.Store; this is {what}")
+    return value
 
 
 def _checking(try_send: Callable[[Message], bool], ledger: Ledger) -> Callable[[Message], bool]:

@@ -12,6 +12,7 @@ from typing import Final
 from aiomq.constants import MessageOption
 from aiomq.errors import ZMQError
 from aiomq.message import FrameBase, as_frame
+from aiomq.patterns.radio_dish import check_group
 from aiomq.tracker import MessageTracker
 
 __all__ = ["Frame"]
@@ -22,7 +23,6 @@ _SHOWN: Final = 12
 _NONE: Final[Mapping[str, bytes]] = {}
 
 _MAX_ROUTING_ID: Final = 2**32 - 1
-_MAX_GROUP: Final = 255
 
 
 class Frame(FrameBase):
@@ -126,9 +126,8 @@ class Frame(FrameBase):
 
     @group.setter
     def group(self, group: str | bytes) -> None:
-        encoded = group.encode("utf-8", "surrogateescape") if isinstance(group, str) else bytes(group)
-        if len(encoded) > _MAX_GROUP:
-            raise ZMQError(errno.EINVAL, f"a group has at most {_MAX_GROUP} octets, not {len(encoded)}")
+        encoded = group.encode("utf-8", "surrogateescape") if isinstance(group, str) else as_frame(group)
+        check_group(encoded)
         self.group_bytes = encoded
 
     def get(self, option: int | str | bytes) -> int | str:

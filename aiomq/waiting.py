@@ -9,17 +9,12 @@ from collections.abc import Callable
 from aiomq.core import SocketCore
 from aiomq.errors import ZMQError
 
-__all__ = ["connected_peers", "wait_connected", "wait_subscribed"]
-
-
-def connected_peers(core: SocketCore) -> int:
-    """Return how many peers have a connection now, with its handshake done."""
-    return sum(peer.state == "connected" for peer in core.peers)
+__all__ = ["wait_connected", "wait_subscribed"]
 
 
 async def wait_connected(core: SocketCore, n: int) -> None:
     """Wait until `n` peers are connected; see `Socket.wait_connected`."""
-    await _wait(core, lambda: connected_peers(core), n)
+    await _wait(core, lambda: sum(peer.state == "connected" for peer in core.peers), n)
 
 
 async def wait_subscribed(core: SocketCore, topic: bytes, n: int) -> None:

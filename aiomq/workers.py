@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import sys
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -34,6 +36,9 @@ class Worker(Generic[T_co]):
         self._outcome: Future[T_co] = Future()
         self._outcome.set_running_or_notify_cancel()  # nobody's waiting can take it back
         self._asked_for = False
+        self._joining: set[Callable[[], None]] = set()
+        """What tells those who wait now."""
+        self._outcome.add_done_callback(partial(_tell, self._joining))  # not self: the two would keep each other
 
     # -- its end -----------------------------------------------------------------------------------------------------
 
@@ -53,12 +58,16 @@ class Worker(Generic[T_co]):
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
-        def tell(_: object) -> None:
+        def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any longer
                 loop.call_soon_threadsafe(_set, ended)
 
-        self._outcome.add_done_callback(tell)
-        await ended
+        self._joining.add(tell)
+        try:
+            if not self._outcome.done():
+                await ended
+        finally:
+            self._joining.discard(tell)
         return self.join_sync()
 
     def join_sync(self, timeout: float | None = None) -> T_co:
@@ -132,6 +141,11 @@ class Worker(Generic[T_co]):
             cancelled = isinstance(error, CancelledError)
             state = "cancelled" if cancelled else "ended" if error is None else f"failed: {error!r}"
         return f"<aiomq.{type(self).__name__} {self.name} {state}>"
+
+
+def _tell(joining: set[Callable[[], None]], _: object) -> None:
+    for tell in tuple(joining):
+        tell()
 
 
 def _set(ended: asyncio.Future[None]) -> None:

@@ -49,10 +49,7 @@ def add_command(commands: _Subcommands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("kind", choices=KINDS, help="what to pass on")
-    for end, whom in (
-        ("frontend", "clients, publishers, ventilators"),
-        ("backend", "services, subscribers, workers"),
-    ):
+    for end, whom in _WHOM.items():
         parser.add_argument(
             f"--{end}",
             type=attachment,
@@ -118,7 +115,7 @@ def _command(parsed: argparse.Namespace) -> int:
 
 
 async def _serve(parsed: argparse.Namespace) -> None:
-    _, front_type, back_type = KINDS[parsed.kind]
+    front_type, back_type = KINDS[parsed.kind]
     common = _common(parsed)
     async with Context() as context:
         frontend = _end(context, "frontend", front_type, parsed.frontend, [*common, *parsed.set, *parsed.set_frontend])

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from aiomq.constants import DeviceType, SocketType
+from aiomq.constants import SocketType
 from aiomq.context import Context
 from aiomq.errors import ZMQError
 from aiomq.socket import Socket
@@ -14,9 +14,9 @@ from aiomq.socket import Socket
 __all__ = ["KINDS", "Attachment", "EndError", "Setting", "attach", "attachment", "setting"]
 
 KINDS: Final = {
-    "queue": (DeviceType.QUEUE, SocketType.ROUTER, SocketType.DEALER),
-    "forwarder": (DeviceType.FORWARDER, SocketType.XSUB, SocketType.XPUB),
-    "streamer": (DeviceType.STREAMER, SocketType.PULL, SocketType.PUSH),
+    "queue": (SocketType.ROUTER, SocketType.DEALER),
+    "forwarder": (SocketType.XSUB, SocketType.XPUB),
+    "streamer": (SocketType.PULL, SocketType.PUSH),
 }
 """The devices by name, and the types of their frontend and backend."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -133,6 +135,16 @@ def test_instance_is_one_for_each_class() -> None:
     assert plain.closed
     assert zmq.Context.instance() is not plain
     zmq.Context.instance().term()
+
+
+def test_socket_closed_before_a_loop_ran_is_not_kept() -> None:
+    with zmq.Context() as ctx:
+        socket = ctx.socket(zmq.PULL)
+        kept = weakref.ref(socket)
+        socket.close()
+        del socket
+        gc.collect()
+        assert kept() is None
 
 
 async def test_term_with_open_sockets_is_refused_and_destroy_is_not() -> None:

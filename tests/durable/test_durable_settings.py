@@ -62,3 +62,13 @@ async def test_socket_that_is_not_durable_has_nothing_of_it(context: aiomq.Conte
 
     assert socket._core.durable is None
     assert {type(each).__name__ for each in socket._core.peers} == {"StreamPeer"}
+
+
+@pytest.mark.parametrize("value", [None, 5, b"path"])
+async def test_durable_store_that_is_neither_a_path_nor_a_store_is_refused(
+    context: aiomq.Context, value: object
+) -> None:
+    socket = context.socket(aiomq.PUB, durable=60.0)
+    with pytest.raises(TypeError, match=r"a path, or has the methods of aiomq\.Store; this is .*, which has no load, "):
+        socket.durable_store = value  # type: ignore[assignment]  # this is what is tested
+    assert socket.durable_store is None

@@ -87,6 +87,13 @@ def test_frame_set_to_what_cannot_be_is_einval(name: str | int, value: int | str
     assert caught.value.errno == errno.EINVAL
 
 
+def test_frame_group_that_is_neither_text_nor_octets_is_refused() -> None:
+    frame = aiomq.Frame(b"a")
+    with pytest.raises(TypeError, match="not int"):
+        frame.group = 5  # type: ignore[assignment]  # this is what is tested
+    assert frame.group == ""
+
+
 @pytest.mark.parametrize("name", ["routing_id", "group", "User-Id", b"Peer-Address", int(aiomq.SRCFD), 99])
 def test_frame_get_of_what_is_not_known_is_einval(name: Any) -> None:
     with pytest.raises(aiomq.ZMQError) as caught:

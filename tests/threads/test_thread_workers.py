@@ -104,6 +104,7 @@ async def test_join_that_is_cancelled_leaves_the_worker_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await joining
     assert not worker.done()
+    assert not worker._joining  # whoever asks again and again, each time for a while, leaves nothing behind
     await worker.stop()
 
 

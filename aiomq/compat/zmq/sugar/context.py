@@ -40,7 +40,7 @@ class Context(AttributeSetter):
     sockopts: dict[int, Any]
     _inner: aiomq.Context
     _shadow: bool
-    _unstarted: list[tuple[Socket[Any], int]]
+    _unstarted: dict[Socket[Any], int]
     """Sockets that were made while no event loop ran, each with its thread."""
 
     _sockets: weakref.WeakSet[Socket[Any]]
@@ -50,7 +50,7 @@ class Context(AttributeSetter):
             io_threads, shadow = 1, io_threads
         self.sockopts = {}
         self._sockets = weakref.WeakSet()
-        self._unstarted = []
+        self._unstarted = {}
         self._shadow = bool(shadow)
         if shadow:
             self._inner = _inner_of(shadow)
@@ -128,7 +128,7 @@ class Context(AttributeSetter):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            self._unstarted.append((socket, threading.get_ident()))
+            self._unstarted[socket] = threading.get_ident()
 
     def start_sockets(self) -> None:
         """Let the sockets that this thread made before its event loop ran begin to connect and accept.
@@ -136,13 +136,14 @@ class Context(AttributeSetter):
         With libzmq they do so at once, by its own threads: whoever waits for one of them may have touched only another.
         """
         here = threading.get_ident()
-        waiting, self._unstarted = self._unstarted, [each for each in self._unstarted if each[1] != here]
-        for socket, thread in waiting:
-            if thread == here and not socket.closed:
+        for socket in [each for each, thread in tuple(self._unstarted.items()) if thread == here]:
+            self._unstarted.pop(socket, None)
+            if not socket.closed:
                 socket._inner.gates(PollEvent(0))
 
     def _rm_socket(self, socket: Socket[Any]) -> None:
         self._sockets.discard(socket)
+        self._unstarted.pop(socket, None)
 
     # -- options -----------------------------------------------------------------------------------------------------
 
