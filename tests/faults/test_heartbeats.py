@@ -22,6 +22,7 @@ import pytest
 import aiomq
 from aiomq import Event, MonitorEvent
 from aiomq.monitor import Monitor
+from aiomq.transports.heartbeat import Heartbeat
 from tests.faults.processes import Program, program
 
 pytestmark = [
@@ -154,8 +155,16 @@ async def test_heartbeat_of_a_server_notices_a_stopped_client_which_comes_back(
 
 
 async def test_heartbeat_time_to_live_of_a_stopped_client_is_kept_by_a_server_without_heartbeats(
-    context: aiomq.Context, library: str
+    context: aiomq.Context, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pinged = asyncio.Event()
+    expect_within = Heartbeat.expect_within
+
+    def expect_and_tell(heartbeat: Heartbeat, seconds: float) -> None:
+        expect_within(heartbeat, seconds)
+        pinged.set()
+
+    monkeypatch.setattr(Heartbeat, "expect_within", expect_and_tell)
     push = context.socket(aiomq.PUSH)
     push.bind("tcp://127.0.0.1:*")
     with (
@@ -164,7 +173,8 @@ async def test_heartbeat_time_to_live_of_a_stopped_client_is_kept_by_a_server_wi
     ):
         client.read_line()
         await expect(events, Event.HANDSHAKE_SUCCEEDED)
-        await asyncio.sleep(0.3)  # for a PING to arrive: of that nobody tells
+        async with asyncio.timeout(BOUND):
+            await pinged.wait()
         client.signal(signal.SIGSTOP)
         try:
             lost = await expect_in_time(events)
