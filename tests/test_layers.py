@@ -28,7 +28,7 @@ LAYERS: Final = (
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
     frozenset({"durable", "durable_ledger", "durable_store"})
-    | frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "readiness", "tracker"}),
+    | frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
@@ -37,7 +37,7 @@ LAYERS: Final = (
     | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
-    frozenset({"", "__main__", "auth", "cli", "compat", "debug", "demo", "runner", "streams", "typed"})
+    frozenset({"", "__main__", "auth", "cli", "compat", "debug", "runner", "streams", "typed"})
     | frozenset({"process_worker", "processes", "threads", "workers"}),
 )
 LAYER_OF: Final = {module: number for number, modules in enumerate(LAYERS) for module in modules}

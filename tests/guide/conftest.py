@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 import aiomq
 from aiomq.runner import loop_factory
 from tests.sockets.links import KeepingContext
-from tests.transports.judge import Judge, judging
+from tests.transports.fixtures import judge
 from tests.transports.scripted import BOUND
+
+__all__ = ["context", "judge"]
 
 loop_factory()().close()  # what libuv opens once for good must be open before leaks are counted
 
@@ -21,10 +23,3 @@ async def context() -> AsyncIterator[aiomq.Context]:
     async with KeepingContext() as context:
         context.rcvtimeo = context.sndtimeo = BOUND * 1000
         yield context
-
-
-@pytest.fixture
-def judge() -> Iterator[Judge]:
-    """Return the real libzmq."""
-    with judging() as made:
-        yield made

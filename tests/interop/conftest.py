@@ -11,8 +11,11 @@ import zmq
 
 import aiomq
 from tests.parity.subjects import Make, Subject, ours, theirs
-from tests.transports.judge import Judge, judging
-from tests.transports.scripted import BOUND, Script
+from tests.transports.fixtures import judge, script
+from tests.transports.judge import Judge
+from tests.transports.scripted import BOUND
+
+__all__ = ["judge", "make", "script", "sides"]
 
 
 class Sides(NamedTuple):
@@ -20,13 +23,6 @@ class Sides(NamedTuple):
 
     one: Make
     other: Make
-
-
-@pytest.fixture
-def judge() -> Iterator[Judge]:
-    """Return the real libzmq."""
-    with judging() as made:
-        yield made
 
 
 @pytest.fixture(params=["aiomq-libzmq", "libzmq-aiomq", "libzmq-libzmq"])
@@ -68,10 +64,3 @@ def draft_make(make: Make, request: pytest.FixtureRequest) -> Make:
     if request.node.callspec.params["make"] == "libzmq" and not zmq.has("draft"):
         pytest.skip("this build of libzmq has no draft options")
     return make
-
-
-@pytest.fixture
-async def script() -> AsyncIterator[Script]:
-    """Return a maker of scripted peers; nothing may be given to the event loop to log."""
-    async with Script() as made:
-        yield made
