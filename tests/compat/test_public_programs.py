@@ -212,7 +212,7 @@ def test_pyzmq_tests_of_asyncio(programs: Path, tmp_path: Path) -> None:
     passed = re.search(r"(\d+) passed", done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert passed is not None
-    assert int(passed[1]) >= 20
+    assert int(passed[1]) >= 23  # of 26: the others are deselected by name
 
 
 # -- the guide's ------------------------------------------------------------------------------------------------------
