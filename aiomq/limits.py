@@ -28,9 +28,9 @@ class SocketLimits:
         """What becomes of a message when the peer that it should go to is full, or all are.
 
         `block` waits, as PUSH, DEALER, PAIR, CHANNEL and DGRAM do by default. `drop_newest` drops that message, as PUB,
-        XPUB and ROUTER do by default. `drop_oldest` drops the oldest message that is queued for the peer in its favour. With
-        the last two `send` never waits: where there is no peer at all, the message is dropped too. `counters.dropped` and
-        `PeerStatus.dropped` count.
+        XPUB and ROUTER do by default. `drop_oldest` drops the oldest message that is queued for the peer in its favour.
+        With the last two `send` never waits: where there is no peer at all, the message is dropped too.
+        `counters.dropped` and `PeerStatus.dropped` count.
 
         It applies at once. `drop_oldest` goes before XPUB_NODROP and ROUTER_MANDATORY. Setting it raises:
 
