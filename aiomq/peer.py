@@ -316,11 +316,13 @@ class StreamPeer:
         self._end_departures()
 
     def finish(self) -> None:
-        """Drop what was not read, and end this link for good once what is queued has left, as LINGER allows."""
+        """Drop what was not read, and end this link for good once what is queued has left.
+
+        LINGER has no say in it: that is for what the socket still holds when it, or the endpoint, is closed.
+        """
         self.leave(drop=True)
         if self.link is not None:
-            linger = self.owner.options.linger
-            self.link.finish(None if linger < 0 else linger / 1000)
+            self.link.finish(None)
 
     def end_with_socket(self) -> None:
         """Nothing: the listener or dialer ends its peers, after what they have to send."""

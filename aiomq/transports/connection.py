@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import sys
 from collections import deque
 from typing import Final, cast
@@ -19,8 +20,10 @@ from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
 from aiomq.transports.heartbeat import heartbeat_for
+from aiomq.transports.patience import Patience
 from aiomq.transports.peer_properties import peer_address
 from aiomq.transports.reading import Reading
+from aiomq.transports.unsent import held_by_system
 from aiomq.transports.zap_client import Verdict, ZapQuestion
 from aiomq.zmtp.codecs import Encoder, codec_for
 from aiomq.zmtp.errors import ZmtpError
@@ -34,6 +37,9 @@ WRITE_HIGH: Final = 256 * 1024
 
 _WRITELINES_PAUSES: Final = not ((3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2))
 """Before these versions asyncio's own transports do not say that they are full in `writelines` (CVE-2024-12254)."""
+
+SLICE: Final = WRITE_HIGH
+"""So much of a large frame is written at a time to asyncio's own transports: they copy what does not leave at once."""
 
 MAX_HELD_COMMANDS: Final = 16
 """Commands (PONG, PING) that wait for a full transport; beyond them the oldest are dropped: they are out of date."""
@@ -50,15 +56,18 @@ class Connection(Reading):
         "_encoder",
         "_ended_here",
         "_finishing",
-        "_handshake_timer",
+        "_half_closed",
+        "_handshake_limit",
         "_held_commands",
         "_kill_timer",
         "_options",
         "_question",
         "_session",
+        "_unwritten",
         "_write_paused",
         "address",
         "fd",
+        "handed",
         "host",
         "local",
         "loop",
@@ -87,11 +96,17 @@ class Connection(Reading):
         self._ended_here = False
         """It was not the peer, nor the network, that ended it."""
         self._finishing = False
-        self._handshake_timer: asyncio.TimerHandle | None = None
+        self._half_closed = False
+        """The other side was told that nothing more comes, and is given the time to read what is on its way."""
+        self.handed = 0
+        """Bytes that the transport was given since the handshake, or will be before anything else."""
+        self._handshake_limit: Patience | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
         self._question: ZapQuestion | None = None
         self._write_paused = False
         self._held_commands: deque[bytes] | None = None  # hardly anybody needs one, and it is large
+        self._unwritten: deque[memoryview] | None = None
+        """What is left of a batch with large frames whose messages have left the outbox already."""
 
     # -- called by the transport -------------------------------------------------------------------------------------
 
@@ -99,7 +114,7 @@ class Connection(Reading):
         """Begin the handshake."""
         self._take_transport(transport)
         if self._options.handshake_ivl > 0:
-            self._handshake_timer = self.loop.call_later(self._options.handshake_ivl / 1000, self._handshake_late)
+            self._handshake_limit = Patience(self.loop, self._options.handshake_ivl / 1000, self._handshake_late)
         self.host.connection_made(self)
         if not self.transport.is_closing():
             self._session.start()
@@ -123,14 +138,24 @@ class Connection(Reading):
 
     def resume_writing(self) -> None:
         """The transport's buffer has drained."""
+        if isinstance(self.loop, asyncio.BaseEventLoop):
+            # Its transports call this from within their own write: one that is closed meanwhile, or fails in a write
+            # that is begun here, loses its connection twice, with a traceback.
+            self.loop.call_soon(self._write_on)
+        else:
+            self._write_on()
+
+    def _write_on(self) -> None:
+        """Write what waited for the transport: the rest of a batch, commands, and the outbox."""
         self._write_paused = False
-        while self._held_commands:
-            self._send_command(self._held_commands.popleft())
+        self._write_rest()
+        while self._held_commands and not self._write_paused:
+            self.send_command(self._held_commands.popleft())
         self.flush()
 
     def eof_received(self) -> bool:
         """The other side sends nothing more; close as libzmq does. What is queued stays for the next connection."""
-        self._closing = True
+        self._closing = True  # also what was half closed ends so: the other side has read everything
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -169,6 +194,7 @@ class Connection(Reading):
             self._become_ready()
         elif self._question is None and session.zap_request is not None:
             address = peer_address(self.transport)
+            self._restart_handshake_limit()
             self._question = self.host.zap.ask(
                 self.loop, session.zap_request, address, self._options, self._zap_answered
             )
@@ -180,6 +206,7 @@ class Connection(Reading):
         try:
             if isinstance(verdict, ZmtpError):
                 raise verdict
+            self._restart_handshake_limit()
             self._session.receive_zap_reply(verdict)
             self._continue_handshake()
         except ZmtpError as error:
@@ -190,8 +217,14 @@ class Connection(Reading):
         if data:
             self.transport.write(data)
 
+    def _restart_handshake_limit(self) -> None:
+        """Begin HANDSHAKE_IVL anew: it bounds the handler's time, and what the peer takes before and after it, each."""
+        if self._handshake_limit is not None:
+            self._handshake_limit.restart()
+
     def _handshake_late(self) -> None:
-        self._error = TimeoutError(f"no handshake within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
+        late = "no handshake" if self._question is None or self._question.settled else "no answer of the ZAP handler"
+        self._error = TimeoutError(f"{late} within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
         self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, errno.EAGAIN, self._error)
         self._abort()
 
@@ -199,18 +232,18 @@ class Connection(Reading):
         session = self._session
         del self._session  # with its buffers and keys: the rest of the connection's life is longer
         info = session.peer
-        if self._handshake_timer is not None:
-            self._handshake_timer.cancel()
-            self._handshake_timer = None
+        if self._handshake_limit is not None:
+            self._handshake_limit.stop()
+            self._handshake_limit = None
         self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
         self._knows_lone = self.takes_lone and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
-            self._heartbeat = heartbeat_for(self._options, self.loop, self._send_command, self._peer_silent)
+            self._heartbeat = heartbeat_for(self._options, self.loop, self)
         lifecycle = self.host.lifecycle
         if lifecycle.hello:
-            self.transport.writelines(self._encoder.encode(deque((lifecycle.hello,)))[0])
+            self._write(self._encoder.encode(deque((lifecycle.hello,)))[0])
         self.peer = self.host.connection_ready(self, info)
         assembly = self._decoder.assembly
         assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
@@ -222,9 +255,17 @@ class Connection(Reading):
             self._decoder.feed(leftover)
             self._pump()
 
-    def _peer_silent(self, why: str) -> None:
+    def peer_silent(self, why: str) -> None:
+        """Give up a peer whose heartbeat has stopped."""
         self._error = TimeoutError(why)
         self._abort()
+
+    def bytes_left(self) -> int:
+        """Return how many bytes have ever left for the peer, as far as the system tells."""
+        return self.handed - self.unsent_bytes() - self._held_by_system()
+
+    def _held_by_system(self) -> int:
+        return 0 if self.lost else held_by_system(self.transport.get_extra_info("socket"))
 
     # -- from the outbox to the wire ---------------------------------------------------------------------------------
 
@@ -237,31 +278,59 @@ class Connection(Reading):
         while outbox and not self._write_paused and not self._closing and not self.lost:
             batch = peer.flusher.last_batch
             buffers, count = batch.encode(self._encoder, outbox) if batch else self._encoder.encode(outbox)
-            if len(buffers) == 1:
+            if len(buffers) == 1 and len(buffers[0]) <= SLICE:
+                self.handed += len(buffers[0])
                 self.transport.write(buffers[0])
-            elif _WRITELINES_PAUSES or not isinstance(self.loop, asyncio.BaseEventLoop):
-                self.transport.writelines(buffers)
             else:
-                for buffer in buffers:
-                    self.transport.write(buffer)
+                self._write(buffers)
             if count == len(outbox):
                 outbox.clear()
             else:
                 for _ in range(count):
                     outbox.popleft()
             peer.flushed(count)
-        if self._finishing and not outbox:
+        if self._finishing and not outbox and not self._unwritten:
             self._close()
 
-    def _send_command(self, body: bytes) -> None:
+    def _write(self, buffers: list[bytes]) -> None:
+        """Write a batch with large frames; on asyncio's own loops only as much as the transport takes now."""
+        self.handed += sum(map(len, buffers))
+        if self._unwritten:
+            self._unwritten.extend(memoryview(each) for each in buffers)
+        elif self._takes_at_once(buffers):
+            self.transport.writelines(buffers)
+        else:
+            self._unwritten = deque(memoryview(each) for each in buffers)
+            self._write_rest()
+
+    def _takes_at_once(self, buffers: list[bytes]) -> bool:
+        is_asyncios = isinstance(self.loop, asyncio.BaseEventLoop)
+        return not is_asyncios or (_WRITELINES_PAUSES and max(map(len, buffers)) <= SLICE)
+
+    def _write_rest(self) -> None:
+        """Write on what is left of a batch, until the transport is full."""
+        unwritten = self._unwritten
+        while unwritten and not self._write_paused and not self.lost and not self.transport.is_closing():
+            buffer = unwritten.popleft()
+            if len(buffer) > SLICE:
+                unwritten.appendleft(buffer[SLICE:])
+                buffer = buffer[:SLICE]
+            self.transport.write(buffer)
+        if not unwritten:
+            self._unwritten = None
+
+    def send_command(self, body: bytes) -> None:
+        """Send a command as soon as the transport takes it, and between two messages."""
         if not isinstance(self._encoder, FrameEncoder) or self._closing:
             return
-        if self._write_paused:
+        if self._write_paused or self._unwritten:
             if self._held_commands is None:
                 self._held_commands = deque(maxlen=MAX_HELD_COMMANDS)
             self._held_commands.append(body)
         else:
-            self.transport.write(self._encoder.encode_command(body))
+            command = self._encoder.encode_command(body)
+            self.handed += len(command)
+            self.transport.write(command)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -301,15 +370,34 @@ class Connection(Reading):
                 self._kill_timer.cancel()
             self._kill_timer = self.loop.call_later(linger, self._abort)
         self._finishing = True
-        if drop or self.peer is None or not self.peer.outbox:
-            self._close()
+        if drop or self.peer is None:
+            self._end_here()
+            self.transport.close()
         else:
             self.flush()
 
     def _close(self) -> None:
         """Write nothing more: it would be lost, and a dialed peer may still send it by another connection."""
+        if self._closing:
+            return
         self._end_here()
-        self.transport.close()
+        if self._other_side_would_lose():
+            self._half_closed = True
+            if self._heartbeat is not None:
+                self._heartbeat.stop()  # nothing can be asked any longer: LINGER bounds the wait
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _other_side_would_lose(self) -> bool:
+        """Tell whether libzmq at the other end, while it does not read, would lose what the system holds for it.
+
+        It takes the hang-up of a Unix domain socket for the end, whatever is still to be read. The end of the stream
+        alone it does not see before it reads again, and then closes its side. Over tcp a close is no more than that.
+        """
+        sock = self.transport.get_extra_info("socket")
+        is_unix = hasattr(socket, "AF_UNIX") and sock is not None and sock.family == socket.AF_UNIX
+        return is_unix and held_by_system(sock) > 0 and not self.transport.is_closing()
 
     def _abort(self) -> None:
         self._end_here()
@@ -324,13 +412,19 @@ class Connection(Reading):
             self._heartbeat.stop()
         if self._question is not None:
             self._question.take_back()
-        for timer in (self._handshake_timer, self._kill_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._handshake_limit is not None:
+            self._handshake_limit.stop()
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
 
     def unsent_bytes(self) -> int:
-        """Return how many bytes the transport still holds."""
-        return 0 if self.lost else self.transport.get_write_buffer_size()
+        """Return how many bytes have still to leave; those that the system holds count where a close waits for them."""
+        if self.lost:
+            return 0
+        unsent = self.transport.get_write_buffer_size()
+        if self._unwritten:
+            unsent += sum(map(len, self._unwritten))
+        return unsent + self._held_by_system() if self._half_closed else unsent
 
     def __repr__(self) -> str:
         state = "lost" if self.lost else "handshake" if self.peer is None else "ready"

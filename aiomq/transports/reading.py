@@ -48,8 +48,8 @@ class Reading(asyncio.BufferedProtocol):
         """Take in bytes of the handshake."""
         raise NotImplementedError
 
-    def _send_command(self, body: bytes) -> None:
-        """Send a command."""
+    def send_command(self, body: bytes) -> None:
+        """Send a command as soon as the transport takes it."""
         raise NotImplementedError
 
     def fail(self, error: ZmtpError) -> None:
@@ -144,12 +144,16 @@ class Reading(asyncio.BufferedProtocol):
             if not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
+                if self._heartbeat is not None:
+                    self._heartbeat.reading_paused()
                 peer.owner.inbox_full()
         elif self._paused:
             peer.low_water = -1
             self._paused = False
             if not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()
+                if self._heartbeat is not None:
+                    self._heartbeat.reading_resumed()
 
     def _deliver(self, items: list[Item]) -> None:
         peer = self.peer
@@ -177,4 +181,4 @@ class Reading(asyncio.BufferedProtocol):
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None
-        answer_commands(self._decoder.assembly.commands, self._heartbeat, self._send_command)
+        answer_commands(self._decoder.assembly.commands, self._heartbeat, self.send_command)

@@ -45,7 +45,7 @@ class RecordedConnection(Connection):
         """Write all of it, whatever the transport holds: the store has it no longer."""
         while batch:
             buffers, count = self._encoder.encode(batch)
-            self.transport.writelines(buffers)
+            self._write(buffers)
             for _ in range(count):
                 batch.popleft()
                 peer.outbox.popleft()

@@ -95,6 +95,11 @@ class ZapQuestion(InprocOwner):
             self._verdict = self.loop.call_soon(self._answered, verdict)
             self.loop.call_soon(self._end_link)
 
+    @property
+    def settled(self) -> bool:
+        """Whether there is a verdict."""
+        return self._verdict is not None
+
     def take_back(self) -> None:
         """The peer is gone: nobody wants to know any more."""
         if self._verdict is None:
