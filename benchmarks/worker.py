@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import sys
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,9 @@ from benchmarks.peers.scenarios import BASELINE_PEERS
 from benchmarks.spec import Report, Spec
 
 __all__ = ["main"]
+
+LOOP_LOGGER = "asyncio"
+"""What event loops log to when a callback or a task of theirs failed, and nobody set an exception handler."""
 
 
 def main(arguments: list[str]) -> int:
@@ -30,12 +35,29 @@ def main(arguments: list[str]) -> int:
     faulthandler.dump_traceback_later(spec.timeout_seconds, exit=True)
     if spec.case.scenario == "connections":
         raise_file_limit(spec.case.fan + BASELINE_PEERS)
+    logging.getLogger(LOOP_LOGGER).addHandler(_complaints)
     peer.run(spec, _print_report)
     faulthandler.cancel_dump_traceback_later()
     return 0
 
 
+class _Complaints(logging.Handler):
+    """Keeps what event loops report of callbacks and tasks that failed: no figure is worth that."""
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+_complaints: Final = _Complaints()
+
+
 def _print_report(report: Report) -> None:
+    if _complaints.texts:
+        raise SystemExit(f"an event loop called its exception handler: {' | '.join(_complaints.texts)}")
     print(msgspec.json.encode(report).decode(), flush=True)
 
 

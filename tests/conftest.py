@@ -12,10 +12,11 @@ import gc
 import importlib
 import importlib.util
 import itertools
+import logging
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
@@ -121,6 +122,38 @@ def _open_files() -> dict[str, str]:
             with contextlib.suppress(FileNotFoundError):  # the listing itself was open while it was made
                 files[number] = os.readlink(f"{_DESCRIPTORS}/{number}")
     return {number: file for number, file in files.items() if file != _LOOP_RESERVE}
+
+
+# -- complaints of event loops ----------------------------------------------------------------------------------------
+
+
+class _Complaints(logging.Handler):
+    """Keeps what event loops say of callbacks and tasks that failed, in whatever thread they run.
+
+    Their exception handler, where nobody set another one, logs it as an error of the logger `asyncio`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.ERROR)
+        self.texts: list[str] = []
+        self._plain = logging.Formatter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self._plain.format(record))
+
+
+_complaints: Final = _Complaints()
+logging.getLogger("asyncio").addHandler(_complaints)
+
+
+@pytest.fixture(autouse=True)
+def no_loop_complains() -> Iterator[None]:
+    """Fail a test in which an event loop had to report an exception that nobody caught."""
+    _complaints.texts.clear()
+    yield
+    texts, _complaints.texts = _complaints.texts, []
+    if texts:
+        pytest.fail("an event loop called its exception handler: " + "\n".join(texts), pytrace=False)
 
 
 # -- transports and contexts ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,13 +13,13 @@ import pytest
 
 pytest.importorskip("rich", reason="the benchmarks print with rich")
 
-from benchmarks import rounds
+from benchmarks import rounds, worker
 from benchmarks.cases import FULL, Case, Scenario
 from benchmarks.cli import main
 from benchmarks.machine import raise_file_limit
 from benchmarks.metrics import METRICS
 from benchmarks.peers import PEERS, Peer
-from benchmarks.peers.base import MESSAGING
+from benchmarks.peers.base import MESSAGING, PythonPeer, Reporter
 from benchmarks.processes import MeasurementError, measure
 from benchmarks.report import notes_on_run
 from benchmarks.results import Settings, load_results
@@ -94,6 +95,36 @@ def test_rounds_interleave_the_libraries(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_worker_that_fails_is_quoted() -> None:
     with pytest.raises(MeasurementError, match=r"bind worker ended with 3: .*no luck"):
         measure(ScriptPeer("import sys; print('no luck', file=sys.stderr); sys.exit(3)"), Case("latency", "tcp"), TINY)
+
+
+LOOP_LOGGER = "tests.loop"
+"""Where a worker of a test listens: what event loops log would fail the test."""
+
+
+class ComplainingPeer(PythonPeer):
+    """A library whose event loop reports that a callback failed."""
+
+    def prepare(self, directory: Path) -> str | None:
+        return None
+
+    def run(self, spec: Spec, report: Reporter) -> None:
+        logging.getLogger(LOOP_LOGGER).error("Exception in callback")
+        report(Report(endpoint="tcp://127.0.0.1:1"))
+
+
+def test_worker_whose_loop_reports_an_exception_yields_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("faulthandler.dump_traceback_later", lambda *_, **__: None)  # it ends the process: this one
+    monkeypatch.setattr(worker, "LOOP_LOGGER", LOOP_LOGGER)
+    monkeypatch.setattr(worker, "_complaints", worker._Complaints())
+    monkeypatch.setitem(PEERS, "complaining", ComplainingPeer("complaining", "a test"))
+    spec = Spec(Case("latency", "tcp"), "complaining", "bind", "tcp://127.0.0.1:*", 0.0, 0.0, 1, 1, 10.0)
+
+    with pytest.raises(SystemExit, match="called its exception handler: Exception in callback"):
+        worker.main([msgspec.json.encode(spec).decode()])
+
+    assert capsys.readouterr().out == ""
 
 
 def test_worker_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

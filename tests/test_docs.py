@@ -76,6 +76,7 @@ def test_block_runs_to_its_end_without_warnings(block: Block, tmp_path: Path) ->
 
     assert done.returncode == 0, f"{block.place} failed:\n{done.stderr}"
     assert "Warning" not in done.stderr, f"{block.place} warned:\n{done.stderr}"
+    assert "Traceback" not in done.stderr, f"{block.place} made an event loop complain:\n{done.stderr}"
 
 
 def test_block_left_out_says_why_and_compiles() -> None:

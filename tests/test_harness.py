@@ -93,3 +93,40 @@ def test_leftovers_of_async_tests_are_errors_that_name_them(pytester: pytest.Pyt
     result.stdout.fnmatch_lines(["*the test left tasks pending: *name='forgotten'*"])
     result.stdout.fnmatch_lines(["*the test left files open: *pipe:*"])
     result.stdout.fnmatch_lines(["*unclosed <socket.socket*"])
+
+
+def test_loops_that_report_an_exception_fail_the_test_in_whatever_thread(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import asyncio
+        import threading
+
+        def fail():
+            raise ArithmeticError("of a callback")
+
+        async def turn_after_failing():
+            asyncio.get_running_loop().call_soon(fail)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        async def test_here() -> None:
+            await turn_after_failing()
+
+        def test_in_a_thread() -> None:
+            thread = threading.Thread(target=lambda: asyncio.run(turn_after_failing()))
+            thread.start()
+            thread.join()
+
+        async def test_that_has_its_own_handler() -> None:
+            told = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about["exception"]))
+            await turn_after_failing()
+            assert [type(each) for each in told] == [ArithmeticError]
+        """,
+    )
+
+    loops = len(LOOPS)
+    result.assert_outcomes(passed=2 * loops + 1, errors=loops + 1)
+    result.stdout.fnmatch_lines(["*an event loop called its exception handler: *"])
+    result.stdout.fnmatch_lines(["*ArithmeticError: of a callback*"])
