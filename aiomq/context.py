@@ -27,6 +27,7 @@ from aiomq.option_spec import SocketOptions
 from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked, load, spec_of, store
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket import Socket
+from aiomq.starting import Unstarted
 from aiomq.transports.inproc_names import InprocNames
 from aiomq.transports.zap_client import ZapClient
 
@@ -42,7 +43,9 @@ class Context(ContextAttributes, OptionAttributes):
     """Makes sockets and ends them together.
 
     Sockets of one context reach each other by inproc names, also from event loops in different threads. A context may
-    be made anywhere, with or without a running loop, and used from any thread.
+    be made anywhere, with or without a running loop, and used from any thread. Sockets that were bound or connected
+    before a loop ran begin in the first loop of their thread in which the context is used: when a socket is made, when
+    any of its sockets is used, at `async with`, and at the start of `aiomq.run`.
 
     Options of sockets set on a context (`ctx.linger = 0`) are the defaults of the sockets made later. Those of the
     context itself (`ctx.max_sockets = 10`) work at once.
@@ -62,6 +65,7 @@ class Context(ContextAttributes, OptionAttributes):
         self._zap = ZapClient(self.inproc_names)
         self._defaults: dict[str, tuple[Any, Any]] = {}
         self._cores: set[SocketCore] = set()
+        self._unstarted = Unstarted()
         self._made_at = call_site()
         self._terminated = False
         self._pid = os.getpid()
@@ -94,9 +98,11 @@ class Context(ContextAttributes, OptionAttributes):
         """
         if self._terminated:
             self._refuse()
+        self._unstarted.start()
         self._check_count()
         core = SocketCore(_type_of(socket_type), call_site())
         core.zap = self._zap
+        core.unstarted = self._unstarted
         socket = Socket(self, core)
         try:
             self._apply_defaults(core)
@@ -242,6 +248,7 @@ class Context(ContextAttributes, OptionAttributes):
             core.close_threadsafe(linger)
 
     async def __aenter__(self) -> Self:
+        self._unstarted.start()
         return self
 
     async def __aexit__(
@@ -279,6 +286,12 @@ def own_contexts() -> list[Context]:
     here = threading.current_thread()  # not its number, which goes to another thread later
     own = [context for context in tuple(contexts) if context._thread is here]
     return [context for context in own if not context.closed or any(not core.finished for core in context._cores)]
+
+
+def start_waiting() -> None:
+    """A loop begins to run in this thread: start the sockets that were bound or connected here and wait for one."""
+    for context in tuple(contexts):
+        context._unstarted.start()
 
 
 def _give_up_copies() -> None:

@@ -290,6 +290,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
     def ready_events(self) -> PollEvent:
         """Return what could be done now without waiting."""
+        self._core.unstarted.start()
         pattern = self._core.pattern
         self._recv_gate.revoke()  # to look for a matching message may take those before it
         events = PollEvent(0)

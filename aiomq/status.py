@@ -81,7 +81,8 @@ class SocketStatus:
         core = self._core
         core.check_open()
         if isinstance(addr, _Own):
-            return Monitor(core.monitors, int(Event.ALL_V2) if events is None else events)
+            core.unstarted.start()
+            return Monitor(core.monitors, int(Event.ALL_V2) if events is None else events, core.unstarted.start)
         core.enter_sync()
         if addr is not None:
             check_monitor(addr, events, version, socket_type)

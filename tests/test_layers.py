@@ -34,7 +34,7 @@ LAYERS: Final = (
     # 4: what a program holds in its hands
     frozenset({"durable_core", "durable_socket"})
     | frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
-    | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "status", "waiting"})
+    | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "starting", "status", "waiting"})
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "debug", "runner", "streams", "typed"})
