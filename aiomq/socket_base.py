@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import random
 import sys
@@ -30,10 +29,10 @@ from aiomq.options import (
     check_readable,
     checked,
     load,
-    refusal,
     spec_of,
     store,
 )
+from aiomq.refused_attributes import RefusedAttributes
 from aiomq.socket_types import THREAD_SAFE, UNIQUE_CONNECT
 from aiomq.status import SocketStatus
 from aiomq.transports.dialer import Dialer
@@ -49,7 +48,7 @@ _ACLOSE_GRACE: Final = 1.0
 """Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
 
 
-class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
+class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, RefusedAttributes):
     """The parts of `Socket` that move no messages."""
 
     __slots__ = (
@@ -372,28 +371,6 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
             text = f"unclosed {core.pattern.name} socket, made at {core.made_at}"
             warnings.warn(text, ResourceWarning, source=self, stacklevel=2)
         core.close_threadsafe()
-
-    # -- names that do not exist -------------------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: object) -> None:
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError:
-            if hasattr(type(self), name):
-                raise
-            raise AttributeError(self._unknown(name)) from None
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(self._unknown(name))
-
-    def _unknown(self, name: str) -> str:
-        reason = refusal(name)
-        if reason:
-            return reason
-        names = [each for each in dir(type(self)) if not each.startswith("_")]
-        close = difflib.get_close_matches(name.lower(), names)
-        hint = f": did you mean {' or '.join(close)}?" if close else "; aiomq.SocketOption lists the options"
-        return f"a socket has no option or attribute {name!r}{hint}"
 
     def __repr__(self) -> str:
         core = self._core
