@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex
 from aiomq.constants import PollEvent, SocketOption, SocketType
 from aiomq.core import SocketCore
 from aiomq.core_protocols import Endpoint
-from aiomq.endpoint import TcpEndpoint, parse
+from aiomq.endpoint import TcpEndpoint, address_text, parse
 from aiomq.endpoints import make_dialer, make_listener
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.gate import Gate
@@ -97,11 +97,12 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
 
     # -- endpoints ---------------------------------------------------------------------------------------------------
 
-    def bind(self, addr: str) -> _Bound:
+    def bind(self, addr: str | bytes) -> _Bound:
         """Bind to an address. When this returns, others can connect.
 
         Args:
-            addr: `tcp://127.0.0.1:5555`, `tcp://*:*`, `ipc:///run/a.sock`, `ipc://*`, `ipc://@name`, `inproc://name`.
+            addr: `tcp://127.0.0.1:5555`, `tcp://*:*`, `ipc:///run/a.sock`, `ipc://*`, `ipc://@name`, `inproc://name`;
+                as bytes, it is UTF-8.
 
         Returns:
             A context manager that unbinds at its end; `last_endpoint` tells what was really bound.
@@ -110,17 +111,19 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
             ZMQBindError: the address is in use, not ours, or means nothing here.
             ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
                 that this type of socket does not have.
+            TypeError: it is neither str nor bytes.
         """
         core = self._core
         core.enter_sync()
-        core.add_endpoint(make_listener(core, self._context.inproc_names, addr))
+        core.add_endpoint(make_listener(core, self._context.inproc_names, address_text(addr)))
         return _Bound(self.unbind, core.last_endpoint)
 
-    def connect(self, addr: str) -> _Bound:
+    def connect(self, addr: str | bytes) -> _Bound:
         """Connect to an address. Returns at once; the connection is made, and made again, in the background.
 
         Args:
-            addr: `tcp://host:5555`, `tcp://source:0;host:5555`, `ipc:///run/a.sock`, `ipc://@name`, `inproc://name`.
+            addr: `tcp://host:5555`, `tcp://source:0;host:5555`, `ipc:///run/a.sock`, `ipc://@name`, `inproc://name`; as
+                bytes, such as LAST_ENDPOINT has them, it is UTF-8.
 
         Returns:
             A context manager that disconnects at its end.
@@ -128,9 +131,11 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
         Raises:
             ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
                 that this type of socket does not have.
+            TypeError: it is neither str nor bytes.
         """
         core = self._core
         core.enter_sync()
+        addr = address_text(addr)
         if core.socket_type in UNIQUE_CONNECT and self._connected_to(addr):
             return _Bound(self.disconnect, addr)
         routing_id = core.options.connect_routing_id
@@ -146,7 +151,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
         staying = [each for each in core.endpoints.values() if each not in core.leaving]
         return any(dials(each) and each.endpoint == addr for each in staying)
 
-    def unbind(self, addr: str) -> None:
+    def unbind(self, addr: str | bytes) -> None:
         """Take back a bind: accept no more, and end the connections that came by it.
 
         Args:
@@ -154,16 +159,18 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
 
         Raises:
             ZMQError: ENOENT if nothing is bound there.
+            TypeError: it is neither str nor bytes.
         """
-        self._remove(addr, "bound", lambda each: not dials(each))
+        self._remove(address_text(addr), "bound", lambda each: not dials(each))
 
-    def disconnect(self, addr: str) -> None:
+    def disconnect(self, addr: str | bytes) -> None:
         """Take back a connect. What is queued for that peer may still leave, as LINGER has it.
 
         Raises:
             ZMQError: ENOENT if nothing is connected there.
+            TypeError: it is neither str nor bytes.
         """
-        self._remove(addr, "connected", dials)
+        self._remove(address_text(addr), "connected", dials)
 
     def _remove(self, addr: str, what: str, wanted: Callable[[Endpoint], bool]) -> None:
         core = self._core
@@ -180,7 +187,9 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
         there = ", ".join(each.endpoint for each in core.endpoints.values() if wanted(each)) or "nothing"
         raise ZMQError(errno.ENOENT, f"{addr} is not {what} on this socket: {there} is")
 
-    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Bind to a free port of an address without one, such as `tcp://127.0.0.1`.
 
         Args:
@@ -194,7 +203,9 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, 
 
         Raises:
             ZMQBindError: all tries were in vain.
+            TypeError: the address is neither str nor bytes.
         """
+        addr = address_text(addr)
         if (min_port, max_port) == (49152, 65536):
             self.bind(f"{addr}:*")
             bound = parse(self._core.last_endpoint, for_bind=True, ipv6=True)
