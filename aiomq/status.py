@@ -98,7 +98,7 @@ class SocketStatus:
         if sender is not None:
             sender.stop()
         if addr is not None:
-            make = self._context.socket
+            make = self._context._own_socket
             self._monitor_sender = MonitorSocket(core, make, addr, events, version=version, kind=socket_type)
         return None
 
@@ -120,7 +120,7 @@ class SocketStatus:
         if addr is None:
             addr = f"inproc://monitor.s-{next(_numbers)}"
         self.monitor(addr, events)
-        reader = self._context.socket(SocketType.PAIR)
+        reader = self._context._own_socket(SocketType.PAIR)
         try:
             reader.connect(addr)
         except BaseException:  # raised again; nobody else would close it
