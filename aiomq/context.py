@@ -12,11 +12,13 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Final, Never, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, Self, SupportsIndex
 
 from aiomq.constants import SocketType
+from aiomq.context_limits import ContextLimits, apply_limits, apply_store
+from aiomq.context_names import check_new_name, has_name
 from aiomq.context_options import ContextAttributes, ContextOptions, context_option
 from aiomq.core import SocketCore, call_site
 from aiomq.errors import ContextTerminated, WrongLoopError, ZMQError
@@ -27,6 +29,7 @@ from aiomq.option_spec import SocketOptions
 from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked, load, spec_of, store
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket import Socket
+from aiomq.starting import Unstarted
 from aiomq.transports.inproc_names import InprocNames
 from aiomq.transports.zap_client import ZapClient
 
@@ -38,15 +41,21 @@ TERM_GRACE: Final = 5.0
 """Seconds without progress after which `term` gives up messages that linger without limit."""
 
 
-class Context(ContextAttributes, OptionAttributes):
+class Context(ContextAttributes, OptionAttributes, ContextLimits):
     """Makes sockets and ends them together.
 
     Sockets of one context reach each other by inproc names, also from event loops in different threads. A context may
-    be made anywhere, with or without a running loop, and used from any thread.
+    be made anywhere, with or without a running loop, and used from any thread. Sockets that were bound or connected
+    before a loop ran begin in the first loop of their thread in which the context is used: when a socket is made, when
+    any of its sockets is used, at `async with`, and at the start of `aiomq.run`.
 
-    Options of sockets set on a context (`ctx.linger = 0`) are the defaults of the sockets made later. Those of the
-    context itself (`ctx.max_sockets = 10`) work at once.
+    Options of sockets set on a context (`ctx.linger = 0`), and what else a socket has to set (`ctx.on_mute`), are the
+    defaults of the sockets made later, of those types that have them. Those of the context itself
+    (`ctx.max_sockets = 10`) work at once. Another attribute cannot be set, but those of subclasses, and what begins
+    with an underscore.
     """
+
+    inproc_names: InprocNames
 
     _instance: ClassVar[Context | None] = None
     _instance_pid: ClassVar[int] = -1
@@ -60,8 +69,10 @@ class Context(ContextAttributes, OptionAttributes):
         self._options = ContextOptions(io_threads)
         self.inproc_names = InprocNames()
         self._zap = ZapClient(self.inproc_names)
+        self._limits = {}
         self._defaults: dict[str, tuple[Any, Any]] = {}
         self._cores: set[SocketCore] = set()
+        self._unstarted = Unstarted()
         self._made_at = call_site()
         self._terminated = False
         self._pid = os.getpid()
@@ -92,19 +103,30 @@ class Context(ContextAttributes, OptionAttributes):
             WrongLoopError: the context was made in another process, which this one was forked from.
             ZMQError: EINVAL for an unknown type, option or value, EMFILE if there are MAX_SOCKETS already.
         """
+        return self._make(socket_type, options, self._limits)
+
+    def _own_socket(self, socket_type: int, **options: Any) -> Socket:
+        """Make a socket for the library's own use: what the program has as defaults of its limits is not for it."""
+        return self._make(socket_type, options, {})
+
+    def _make(self, socket_type: int, options: Mapping[str, Any], limits: Mapping[str, Any]) -> Socket:
         if self._terminated:
             self._refuse()
+        self._unstarted.start()
         self._check_count()
         core = SocketCore(_type_of(socket_type), call_site())
         core.zap = self._zap
+        core.unstarted = self._unstarted
         socket = Socket(self, core)
         try:
             self._apply_defaults(core)
+            apply_limits(limits, socket, options)
             for name, value in options.items():
                 if name in LIMITS:
                     setattr(socket, name, value)
                 else:
                     socket.set(name, value)
+            apply_store(limits, socket, options)
         except BaseException:  # raised again; nobody else would close it
             core.close()
             raise
@@ -184,6 +206,13 @@ class Context(ContextAttributes, OptionAttributes):
             store(options, each, value)
         return load(options, spec)
 
+    if not TYPE_CHECKING:  # with it, type checkers would take every name
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_") and name not in self.__dict__ and not has_name(type(self), name):
+                check_new_name(type(self), name, may_be_new=type(self) is not Context)
+            object.__setattr__(self, name, value)
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     @property
@@ -242,6 +271,7 @@ class Context(ContextAttributes, OptionAttributes):
             core.close_threadsafe(linger)
 
     async def __aenter__(self) -> Self:
+        self._unstarted.start()
         return self
 
     async def __aexit__(
@@ -279,6 +309,12 @@ def own_contexts() -> list[Context]:
     here = threading.current_thread()  # not its number, which goes to another thread later
     own = [context for context in tuple(contexts) if context._thread is here]
     return [context for context in own if not context.closed or any(not core.finished for core in context._cores)]
+
+
+def start_waiting() -> None:
+    """A loop begins to run in this thread: start the sockets that were bound or connected here and wait for one."""
+    for context in tuple(contexts):
+        context._unstarted.start()
 
 
 def _give_up_copies() -> None:

@@ -30,6 +30,7 @@ from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
 from aiomq.security import mechanism_for
+from aiomq.starting import Unstarted
 from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
@@ -63,6 +64,8 @@ class SocketCore(DurableCore):
         self.flusher: Flusher
         self.zap: ZapClient
         self.thread: int | None = None
+        self.unstarted = Unstarted()
+        """The sockets of the same context that wait for a loop."""
         self.send_gate = Gate(self.pattern.can_send, self._offer_send)
         self.pattern.audience_changes = self.send_gate.revoke
         self.pattern.spent = self._spend
@@ -85,6 +88,8 @@ class SocketCore(DurableCore):
         """Closed, and nothing of it is left."""
         self.finished_callbacks: list[Callable[[], None]] = []
         self._waiting_for_loop: list[Endpoint] = []
+        self._started_along = False
+        """It got its loop by the use of another socket, or of the context."""
 
     # -- where and whether it may be used ----------------------------------------------------------------------------
 
@@ -116,23 +121,61 @@ class SocketCore(DurableCore):
             running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             running = None
-        if running is not self.loop:
+        if running is self.loop:
+            return
+        elsewhere = "" if get_ident() == self.thread else ", in another thread"
+        if self._started_along:
             raise WrongLoopError(
-                f"this {self.pattern.name} socket belongs to another event loop"
-                f"{'' if get_ident() == self.thread else ', in another thread'}: a socket is used in the loop that used"
-                " it first. To reach another thread give it a socket of its own and connect the two over inproc://"
+                f"this {self.pattern.name} socket belongs to another event loop{elsewhere}: it was bound or connected"
+                " before a loop ran, and so was started with its context, in the first loop of that thread. Bind and"
+                " connect it in the loop that is to use it"
             )
+        raise WrongLoopError(
+            f"this {self.pattern.name} socket belongs to another event loop{elsewhere}: a socket is used in the loop"
+            " that used it first. To reach another thread give it a socket of its own and connect the two over"
+            " inproc://"
+        )
 
     def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Belong to this loop from now on, and begin what was waiting for one."""
-        self.loop = loop
-        self.thread = get_ident()
-        self.flusher = Flusher(loop, self.send_gate.end_turn)
+        """Belong to this loop from now on, and begin what was waiting for one, here and at the context's sockets.
+
+        Raises:
+            WrongLoopError: another thread was faster.
+        """
+        if not self._claim(loop):
+            self._check_loop()
+            return
+        self._begin()
+        self.unstarted.started(loop)
+
+    def start_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with the other sockets of the context that wait for a loop."""
+        if not (self.closed or self.terminated) and self._claim(loop):
+            self._started_along = True
+            self._begin()
+
+    def _claim(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Belong to this loop, unless another thread was faster."""
+        with self.unstarted.lock:
+            if self.thread is not None:
+                return False
+            self.loop = loop
+            self.flusher = Flusher(loop, self.send_gate.end_turn)
+            self.thread = get_ident()
+            return True
+
+    def _begin(self) -> None:
+        self.unstarted.discard(self)
         waiting, self._waiting_for_loop = self._waiting_for_loop, []
         for endpoint in waiting:
             endpoint.start()
         for callback in self.adopted_callbacks:
             callback()
+
+    @property
+    def not_started(self) -> bool:
+        """Whether it is bound or connected, and waits for a loop to begin."""
+        return bool(self._waiting_for_loop)
 
     def enter_sync(self) -> None:
         """Check the same for a call that needs no loop yet; a running loop is adopted."""
@@ -155,6 +198,7 @@ class SocketCore(DurableCore):
         self.last_endpoint = endpoint.endpoint
         if self.thread is None:
             self._waiting_for_loop.append(endpoint)
+            self.unstarted.add(self)
         else:
             endpoint.start()
 
@@ -162,6 +206,8 @@ class SocketCore(DurableCore):
         """Close one, with the socket's LINGER."""
         if endpoint in self._waiting_for_loop:
             self._waiting_for_loop.remove(endpoint)
+            if not self._waiting_for_loop:
+                self.unstarted.discard(self)
         self.leaving.add(endpoint)
         endpoint.close(self.linger_seconds)
 
@@ -362,6 +408,7 @@ class SocketCore(DurableCore):
             self.closed = True
             self._fail_waiters()
             self._waiting_for_loop.clear()
+            self.unstarted.discard(self)
             if self.durable is not None:
                 self.durable.close()
         for peer in tuple(self.peers):

@@ -86,7 +86,8 @@ class OpenSocket:
         socket_type: the name of its type, such as `PUSH`.
         made_at: `file:line` where it was made.
         context_made_at: the same for its context.
-        state: `open`; `terminated` with its context, and not closed; or `lingering`: closed, and not at its end.
+        state: `open`; `not started`: bound or connected, and waiting for an event loop to run; `terminated` with its
+            context, and not closed; or `lingering`: closed, and not at its end.
         loop: the event loop it belongs to; empty while it was used in none.
         endpoints: what it bound and connected to.
         peers: whom it has, or waits for.
@@ -198,7 +199,7 @@ def _socket(core: SocketCore, context: Context) -> OpenSocket:
         socket_type=core.socket_type.name,
         made_at=core.made_at,
         context_made_at=context._made_at,
-        state="lingering" if core.closed else "terminated" if core.terminated else "open",
+        state=_state(core),
         loop="" if core.thread is None else repr(core.loop),
         endpoints=tuple(_endpoint(core, each) for each in tuple(core.endpoints.values())),
         peers=peers,
@@ -208,6 +209,14 @@ def _socket(core: SocketCore, context: Context) -> OpenSocket:
         bytes_in=sum(peer.bytes_in for peer in peers),
         bytes_unsent=sum(peer.bytes_unsent for peer in peers),
     )
+
+
+def _state(core: SocketCore) -> str:
+    if core.closed:
+        return "lingering"
+    if core.terminated:
+        return "terminated"
+    return "not started" if core.not_started else "open"
 
 
 def _peers(core: SocketCore) -> list[CorePeer]:

@@ -16,7 +16,7 @@ from aiomq.errors import ZMQError
 from aiomq.message import Message
 from aiomq.patterns.table import PATTERNS
 
-__all__ = ["SocketDurability"]
+__all__ = ["SocketDurability", "check_store", "limit_of"]
 
 
 class SocketDurability:
@@ -76,12 +76,7 @@ class SocketDurability:
     def durable_limit(self, value: int) -> None:
         core = self._core
         core.enter_sync()
-        try:
-            limit = operator.index(value)
-        except TypeError:
-            raise TypeError(f"durable_limit takes a number of peers, not {value!r}") from None
-        if limit < 1:
-            raise ZMQError(errno.EINVAL, f"durable_limit takes a number of peers from 1 on, not {limit}")
+        limit = limit_of(value)
         self._check_durable("durable_limit")
         core.revoke_grants()
         core.make_durable().set_limit(limit)
@@ -102,8 +97,11 @@ class SocketDurability:
 
     @durable_store.setter
     def durable_store(self, value: str | os.PathLike[str] | Store) -> None:
+        self._core.enter_sync()
+        self._keep_in(value)
+
+    def _keep_in(self, value: str | os.PathLike[str] | Store) -> None:
         core = self._core
-        core.enter_sync()
         self._check_durable("durable_store")
         if core.endpoints:
             raise ZMQError(errno.EINVAL, "a durable_store is set before the first bind or connect")
@@ -142,14 +140,39 @@ class SocketDurability:
             ledger.check()
 
 
-def _store_of(value: str | os.PathLike[str] | Store) -> Store:
+def limit_of(value: int) -> int:
+    """Return a number of peers.
+
+    Raises:
+        ZMQError: EINVAL for a number below 1.
+        TypeError: it is no number.
+    """
+    try:
+        limit = operator.index(value)
+    except TypeError:
+        raise TypeError(f"durable_limit takes a number of peers, not {value!r}") from None
+    if limit < 1:
+        raise ZMQError(errno.EINVAL, f"durable_limit takes a number of peers from 1 on, not {limit}")
+    return limit
+
+
+def check_store(value: object) -> None:
+    """Refuse what is no store.
+
+    Raises:
+        TypeError: it is neither a path nor has what a `Store` has.
+    """
     if isinstance(value, str | os.PathLike):
-        return SqliteStore(value)
+        return
     missing = [name for name in vars(Store) if not name.startswith("_") and not hasattr(value, name)]
     if missing:
         what = f"{type(value).__name__}, which has no {', '.join(missing)}"
         raise TypeError(f"a durable_store is a path, or has the methods of aiomq.Store; this is {what}")
-    return value
+
+
+def _store_of(value: str | os.PathLike[str] | Store) -> Store:
+    check_store(value)
+    return SqliteStore(value) if isinstance(value, str | os.PathLike) else value
 
 
 def _checking(try_send: Callable[[Message], bool], ledger: Ledger) -> Callable[[Message], bool]:

@@ -30,6 +30,7 @@ __all__ = [
     "TipcEndpoint",
     "UdpEndpoint",
     "VsockEndpoint",
+    "address_text",
     "format_host_and_port",
     "format_tcp",
     "parse",
@@ -151,7 +152,7 @@ def parse(
             is too long, ENODEV for an IPv6 address without `ipv6`.
         TypeError: if it is neither str nor bytes.
     """
-    text = _text(address)
+    text = address_text(address)
     scheme, separator, rest = text.partition("://")
     request = _Request(text=text, scheme=scheme, for_bind=for_bind, ipv6=ipv6, ipc_path_max=ipc_path_max)
     if not separator or not scheme:
@@ -164,6 +165,23 @@ def parse(
     if parser is None:
         raise ZMQError(errno.EPROTONOSUPPORT, f"{_quoted(text)}: {_unknown_scheme(scheme)}")
     return parser(rest, request)
+
+
+def address_text(address: str | bytes) -> str:
+    """Return the text of an address.
+
+    Raises:
+        ZMQError: EINVAL if its bytes are not UTF-8.
+        TypeError: if it is neither str nor bytes.
+    """
+    if isinstance(address, str):
+        return address
+    if not isinstance(address, bytes):
+        raise TypeError(f"an address is str or bytes, not {address!r}")
+    try:
+        return address.decode()
+    except UnicodeDecodeError:
+        raise ZMQError(errno.EINVAL, f"the address {_quoted(address)} is not UTF-8") from None
 
 
 def format_tcp(host: str, port: int) -> str:
@@ -219,17 +237,6 @@ class _Request(msgspec.Struct, frozen=True):
 def _quoted(text: str | bytes) -> str:
     """Return the text for an error message: in quotes, and not all of it if it is long."""
     return repr(text) if len(text) <= INPROC_MAX_LEN else f"{text[:32]!r}... ({len(text)} long)"
-
-
-def _text(address: str | bytes) -> str:
-    if isinstance(address, str):
-        return address
-    if not isinstance(address, bytes):
-        raise TypeError(f"an address is str or bytes, not {address!r}")
-    try:
-        return address.decode()
-    except UnicodeDecodeError:
-        raise ZMQError(errno.EINVAL, f"the address {_quoted(address)} is not UTF-8") from None
 
 
 def _unknown_scheme(scheme: str) -> str:

@@ -48,7 +48,7 @@ class Grouping(SocketBase):
         core.revoke_grants()
         change(group)
 
-    def connect_peer(self, addr: str) -> int:
+    def connect_peer(self, addr: str | bytes) -> int:
         """Connect a PEER socket, and return the routing id of the peer: it can be sent to from now on (RFC 51).
 
         Needs the event loop to run, because that is where the peer comes into being.

@@ -10,7 +10,7 @@ from aiomq.core import SocketCore
 from aiomq.errors import ZMQError
 from aiomq.mute import OnMute
 
-__all__ = ["LIMITS", "SocketLimits"]
+__all__ = ["LIMITS", "SocketLimits", "bytes_of", "policy_of"]
 
 LIMITS: Final = frozenset({"durable", "durable_limit", "durable_store", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"})
 """The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
@@ -42,11 +42,7 @@ class SocketLimits:
     def on_mute(self, policy: OnMute | str) -> None:
         core = self._core
         core.enter_sync()
-        try:
-            wanted = OnMute(policy)
-        except ValueError:
-            words = ", ".join(OnMute)
-            raise ZMQError(errno.EINVAL, f"on_mute takes {words}, not {policy!r}") from None
+        wanted = policy_of(policy)
         core.revoke_grants()
         core.pattern.set_on_mute(wanted)
         core.send_gate.wake(len(core.send_gate.waiters))  # who waited may be dropped now
@@ -67,7 +63,7 @@ class SocketLimits:
     @sndhwm_bytes.setter
     def sndhwm_bytes(self, value: int) -> None:
         self._core.check_open()
-        self._core.options.sndhwm_bytes = _bytes_of("sndhwm_bytes", value)
+        self._core.options.sndhwm_bytes = bytes_of("sndhwm_bytes", value)
 
     @property
     def rcvhwm_bytes(self) -> int:
@@ -85,10 +81,29 @@ class SocketLimits:
     @rcvhwm_bytes.setter
     def rcvhwm_bytes(self, value: int) -> None:
         self._core.check_open()
-        self._core.options.rcvhwm_bytes = _bytes_of("rcvhwm_bytes", value)
+        self._core.options.rcvhwm_bytes = bytes_of("rcvhwm_bytes", value)
 
 
-def _bytes_of(name: str, value: int) -> int:
+def policy_of(policy: OnMute | str) -> OnMute:
+    """Return the policy that a word means.
+
+    Raises:
+        ZMQError: EINVAL for another word.
+    """
+    try:
+        return OnMute(policy)
+    except ValueError:
+        words = ", ".join(OnMute)
+        raise ZMQError(errno.EINVAL, f"on_mute takes {words}, not {policy!r}") from None
+
+
+def bytes_of(name: str, value: int) -> int:
+    """Return a mark in bytes.
+
+    Raises:
+        ZMQError: EINVAL for a number below 0.
+        TypeError: it is no number.
+    """
     try:
         number = operator.index(value)
     except TypeError:

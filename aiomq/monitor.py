@@ -23,8 +23,21 @@ class Monitor:
     kept, up to `MAX_EVENTS`; a monitor never holds up the socket.
     """
 
-    def __init__(self, monitors: list[Callable[[MonitorEvent], None]], events: int = Event.ALL_V2) -> None:
+    def __init__(
+        self,
+        monitors: list[Callable[[MonitorEvent], None]],
+        events: int = Event.ALL_V2,
+        begin: Callable[[], None] | None = None,
+    ) -> None:
+        """Collect events from now on.
+
+        Args:
+            monitors: the socket's.
+            events: which.
+            begin: called when somebody waits for an event: a socket that waits for a loop has one now.
+        """
         self._monitors = monitors
+        self._begin = begin
         self._wanted = events
         self._events: deque[MonitorEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -49,6 +62,8 @@ class Monitor:
 
     async def __anext__(self) -> MonitorEvent:
         """Wait for the next event. Cancellation: no event is lost."""
+        if self._begin is not None and not self._events:
+            self._begin()
         while not self._events:
             if self._stopped:
                 raise StopAsyncIteration

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from aiomq.context import own_contexts
+from aiomq.context import own_contexts, start_waiting
 
 __all__ = ["loop_factory", "run"]
 
@@ -60,6 +60,7 @@ def _is_running() -> bool:
 
 async def _supervise(main: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
+    start_waiting()
     task = loop.create_task(main, name="main")
     received: list[int] = []
     restore = _on_sigterm(loop, task, received)

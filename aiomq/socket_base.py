@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import random
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex
 from aiomq.constants import PollEvent, SocketOption, SocketType
 from aiomq.core import SocketCore
 from aiomq.core_protocols import Endpoint
-from aiomq.endpoint import TcpEndpoint, parse
+from aiomq.endpoint import TcpEndpoint, address_text, parse
 from aiomq.endpoints import make_dialer, make_listener
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.gate import Gate
@@ -30,10 +29,10 @@ from aiomq.options import (
     check_readable,
     checked,
     load,
-    refusal,
     spec_of,
     store,
 )
+from aiomq.refused_attributes import RefusedAttributes
 from aiomq.socket_types import THREAD_SAFE, UNIQUE_CONNECT
 from aiomq.status import SocketStatus
 from aiomq.transports.dialer import Dialer
@@ -49,7 +48,7 @@ _ACLOSE_GRACE: Final = 1.0
 """Seconds without progress after which `aclose` leaves a socket that lingers without limit to its context."""
 
 
-class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
+class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes, RefusedAttributes):
     """The parts of `Socket` that move no messages."""
 
     __slots__ = (
@@ -98,11 +97,12 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
     # -- endpoints ---------------------------------------------------------------------------------------------------
 
-    def bind(self, addr: str) -> _Bound:
+    def bind(self, addr: str | bytes) -> _Bound:
         """Bind to an address. When this returns, others can connect.
 
         Args:
-            addr: `tcp://127.0.0.1:5555`, `tcp://*:*`, `ipc:///run/a.sock`, `ipc://*`, `ipc://@name`, `inproc://name`.
+            addr: `tcp://127.0.0.1:5555`, `tcp://*:*`, `ipc:///run/a.sock`, `ipc://*`, `ipc://@name`, `inproc://name`;
+                as bytes, it is UTF-8.
 
         Returns:
             A context manager that unbinds at its end; `last_endpoint` tells what was really bound.
@@ -111,17 +111,19 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
             ZMQBindError: the address is in use, not ours, or means nothing here.
             ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
                 that this type of socket does not have.
+            TypeError: it is neither str nor bytes.
         """
         core = self._core
         core.enter_sync()
-        core.add_endpoint(make_listener(core, self._context.inproc_names, addr))
+        core.add_endpoint(make_listener(core, self._context.inproc_names, address_text(addr)))
         return _Bound(self.unbind, core.last_endpoint)
 
-    def connect(self, addr: str) -> _Bound:
+    def connect(self, addr: str | bytes) -> _Bound:
         """Connect to an address. Returns at once; the connection is made, and made again, in the background.
 
         Args:
-            addr: `tcp://host:5555`, `tcp://source:0;host:5555`, `ipc:///run/a.sock`, `ipc://@name`, `inproc://name`.
+            addr: `tcp://host:5555`, `tcp://source:0;host:5555`, `ipc:///run/a.sock`, `ipc://@name`, `inproc://name`; as
+                bytes, such as LAST_ENDPOINT has them, it is UTF-8.
 
         Returns:
             A context manager that disconnects at its end.
@@ -129,9 +131,11 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         Raises:
             ZMQError: EINVAL for a malformed address, EPROTONOSUPPORT for an unknown scheme, ENOCOMPATPROTO for one
                 that this type of socket does not have.
+            TypeError: it is neither str nor bytes.
         """
         core = self._core
         core.enter_sync()
+        addr = address_text(addr)
         if core.socket_type in UNIQUE_CONNECT and self._connected_to(addr):
             return _Bound(self.disconnect, addr)
         routing_id = core.options.connect_routing_id
@@ -147,7 +151,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         staying = [each for each in core.endpoints.values() if each not in core.leaving]
         return any(dials(each) and each.endpoint == addr for each in staying)
 
-    def unbind(self, addr: str) -> None:
+    def unbind(self, addr: str | bytes) -> None:
         """Take back a bind: accept no more, and end the connections that came by it.
 
         Args:
@@ -155,16 +159,18 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
         Raises:
             ZMQError: ENOENT if nothing is bound there.
+            TypeError: it is neither str nor bytes.
         """
-        self._remove(addr, "bound", lambda each: not dials(each))
+        self._remove(address_text(addr), "bound", lambda each: not dials(each))
 
-    def disconnect(self, addr: str) -> None:
+    def disconnect(self, addr: str | bytes) -> None:
         """Take back a connect. What is queued for that peer may still leave, as LINGER has it.
 
         Raises:
             ZMQError: ENOENT if nothing is connected there.
+            TypeError: it is neither str nor bytes.
         """
-        self._remove(addr, "connected", dials)
+        self._remove(address_text(addr), "connected", dials)
 
     def _remove(self, addr: str, what: str, wanted: Callable[[Endpoint], bool]) -> None:
         core = self._core
@@ -181,7 +187,9 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
         there = ", ".join(each.endpoint for each in core.endpoints.values() if wanted(each)) or "nothing"
         raise ZMQError(errno.ENOENT, f"{addr} is not {what} on this socket: {there} is")
 
-    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Bind to a free port of an address without one, such as `tcp://127.0.0.1`.
 
         Args:
@@ -195,7 +203,9 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
         Raises:
             ZMQBindError: all tries were in vain.
+            TypeError: the address is neither str nor bytes.
         """
+        addr = address_text(addr)
         if (min_port, max_port) == (49152, 65536):
             self.bind(f"{addr}:*")
             bound = parse(self._core.last_endpoint, for_bind=True, ipv6=True)
@@ -290,6 +300,7 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
 
     def ready_events(self) -> PollEvent:
         """Return what could be done now without waiting."""
+        self._core.unstarted.start()
         pattern = self._core.pattern
         self._recv_gate.revoke()  # to look for a matching message may take those before it
         events = PollEvent(0)
@@ -371,28 +382,6 @@ class SocketBase(SocketStatus, SocketLimits, OptionAttributes, StateAttributes):
             text = f"unclosed {core.pattern.name} socket, made at {core.made_at}"
             warnings.warn(text, ResourceWarning, source=self, stacklevel=2)
         core.close_threadsafe()
-
-    # -- names that do not exist -------------------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: object) -> None:
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError:
-            if hasattr(type(self), name):
-                raise
-            raise AttributeError(self._unknown(name)) from None
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(self._unknown(name))
-
-    def _unknown(self, name: str) -> str:
-        reason = refusal(name)
-        if reason:
-            return reason
-        names = [each for each in dir(type(self)) if not each.startswith("_")]
-        close = difflib.get_close_matches(name.lower(), names)
-        hint = f": did you mean {' or '.join(close)}?" if close else "; aiomq.SocketOption lists the options"
-        return f"a socket has no option or attribute {name!r}{hint}"
 
     def __repr__(self) -> str:
         core = self._core

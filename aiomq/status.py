@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, overload
 from aiomq.constants import Event, SocketType
 from aiomq.core import SocketCore
 from aiomq.counters import Counters, PeerStatus
+from aiomq.endpoint import address_text
 from aiomq.errors import ZMQError
 from aiomq.monitor import Monitor
 from aiomq.monitor_socket import MonitorSocket, check_monitor
@@ -51,12 +52,17 @@ class SocketStatus:
 
     @overload
     def monitor(
-        self, addr: str | None, events: int | None = None, *, version: int = 1, socket_type: int = SocketType.PAIR
+        self,
+        addr: str | bytes | None,
+        events: int | None = None,
+        *,
+        version: int = 1,
+        socket_type: int = SocketType.PAIR,
     ) -> None: ...
 
     def monitor(
         self,
-        addr: str | _Own | None = OWN,
+        addr: str | bytes | _Own | None = OWN,
         events: int | None = None,
         *,
         version: int = 1,
@@ -77,23 +83,26 @@ class SocketStatus:
         Raises:
             ZMQError: EINVAL for an unknown version, event or type, EPROTONOSUPPORT for an address that is not inproc,
                 EADDRINUSE for one in use.
+            TypeError: the address is neither str nor bytes.
         """
         core = self._core
         core.check_open()
         if isinstance(addr, _Own):
-            return Monitor(core.monitors, int(Event.ALL_V2) if events is None else events)
+            core.unstarted.start()
+            return Monitor(core.monitors, int(Event.ALL_V2) if events is None else events, core.unstarted.start)
         core.enter_sync()
         if addr is not None:
+            addr = address_text(addr)
             check_monitor(addr, events, version, socket_type)
         sender, self._monitor_sender = self._monitor_sender, None
         if sender is not None:
             sender.stop()
         if addr is not None:
-            make = self._context.socket
+            make = self._context._own_socket
             self._monitor_sender = MonitorSocket(core, make, addr, events, version=version, kind=socket_type)
         return None
 
-    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Socket:
+    def get_monitor_socket(self, events: int | None = None, addr: str | bytes | None = None) -> Socket:
         """Return a PAIR socket that receives the events, two frames each: see `recv_monitor_message`.
 
         The same one again while it is open. Its last message is MONITOR_STOPPED. It is yours to close.
@@ -111,7 +120,7 @@ class SocketStatus:
         if addr is None:
             addr = f"inproc://monitor.s-{next(_numbers)}"
         self.monitor(addr, events)
-        reader = self._context.socket(SocketType.PAIR)
+        reader = self._context._own_socket(SocketType.PAIR)
         try:
             reader.connect(addr)
         except BaseException:  # raised again; nobody else would close it

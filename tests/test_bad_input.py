@@ -6,6 +6,7 @@ import asyncio
 import errno
 import re
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -237,14 +238,46 @@ async def test_a_refused_value_leaves_the_old_one(context: aiomq.Context) -> Non
         assert pull.rcvhwm == 7
 
 
-async def test_a_misspelt_attribute_says_what_was_meant(context: aiomq.Context) -> None:
+async def test_a_misspelt_attribute_says_what_was_meant(context: aiomq.Context, capsys: Any) -> None:
+    """Python says so where it prints the error, as of any object; what is set it prints so from 3.13 on."""
+    misspelt: list[tuple[Verb, str]] = [
+        (lambda pull: pull.lingr, "Did you mean: 'linger'"),  # type: ignore[attr-defined]
+        (lambda pull: pull.recv_jsn, "Did you mean: 'recv_json'"),  # type: ignore[attr-defined]
+        (lambda pull: pull.recvstring, "Did you mean: 'recv_string'"),  # type: ignore[attr-defined]
+        (lambda pull: pull.RCVTIMEO, "no option or attribute 'RCVTIMEO': did you mean rcvtimeo?"),  # type: ignore[attr-defined]
+        (lambda pull: pull.FD, "FD (option 14) is refused"),  # type: ignore[attr-defined]
+        (lambda pull: pull.fd, "FD (option 14) is refused"),  # type: ignore[attr-defined]
+    ]
     with context.socket(aiomq.PULL) as pull:
-        with pytest.raises(AttributeError, match="no option or attribute 'lingr': did you mean linger"):
-            pull.lingr = 0
+        for verb, text in misspelt:
+            with pytest.raises(AttributeError) as caught:
+                verb(pull)
+            sys.__excepthook__(caught.type, caught.value, caught.tb)
+            assert text in capsys.readouterr().err
+
+
+async def test_a_misspelt_attribute_cannot_be_set(context: aiomq.Context) -> None:
+    with context.socket(aiomq.PULL) as pull:
+        with pytest.raises(AttributeError, match="'Socket' object has no attribute 'lingr'"):
+            pull.lingr = 0  # type: ignore[attr-defined]
         with pytest.raises(AttributeError, match="no option or attribute 'RCVTIMEO': did you mean rcvtimeo"):
-            pull.RCVTIMEO = 0
-        with pytest.raises(AttributeError, match="no option or attribute 'recv_json_object': did you mean recv_json"):
-            _ = pull.recv_json_object
+            pull.RCVTIMEO = 0  # type: ignore[attr-defined]
+        with pytest.raises(AttributeError, match=r"FD \(option 14\) is refused"):
+            pull.fd = 1  # type: ignore[attr-defined]
+        assert not hasattr(pull, "__dict__")
+
+
+async def test_names_that_are_refused_are_not_listed(context: aiomq.Context) -> None:
+    with context.socket(aiomq.PULL) as pull:
+        listed = set(dir(pull))
+        assert {"linger", "recv", "peers", "on_mute", "last_endpoint"} <= listed
+        assert not {"fd", "FD", "RCVTIMEO", "LINGER", "blocky"} & listed
+        assert not hasattr(pull, "fd")
+
+
+def test_socket_has_no_hook_for_names_which_would_slow_all_others() -> None:
+    for each in aiomq.Socket.__mro__[:-1]:
+        assert not {"__getattr__", "__getattribute__", "__setattr__"} & vars(each).keys(), each
 
 
 async def test_a_wrong_option_of_a_new_socket_makes_none(context: aiomq.Context) -> None:

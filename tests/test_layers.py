@@ -23,7 +23,7 @@ LAYERS: Final = (
     | frozenset({"option_attributes", "option_numbers", "option_spec", "option_table", "options"})
     | frozenset({"crypto", "datagrams"})
     | frozenset({"option_table_network", "option_table_refused", "option_table_security", "option_values", "z85"})
-    | frozenset({"context_options", "endpoint_numbered"}),
+    | frozenset({"context_names", "context_options", "endpoint_numbered", "refused_attributes"}),
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
@@ -32,9 +32,11 @@ LAYERS: Final = (
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"durable_core", "durable_socket"})
+    frozenset({"context_limits", "durable_core", "durable_socket"})
     | frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
-    | frozenset({"breaches", "core_protocols", "forking", "poller", "proxy", "security", "status", "waiting"})
+    | frozenset(
+        {"breaches", "core_protocols", "forking", "poller", "proxy", "security", "starting", "status", "waiting"}
+    )
     | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "debug", "runner", "streams", "typed"})

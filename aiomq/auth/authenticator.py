@@ -111,7 +111,7 @@ class Authenticator:
         if self.zap_socket is not None:
             raise RuntimeError("this authenticator was started before: stop it first")
         loop = asyncio.get_running_loop()
-        sock = self.context.socket(SocketType.ROUTER, linger=0, sndhwm=0, rcvhwm=0)
+        sock = self.context._own_socket(SocketType.ROUTER, linger=0, sndhwm=0, rcvhwm=0)
         try:
             sock.bind(ENDPOINT)
         except BaseException:  # whatever it is, nobody else has the socket to close it

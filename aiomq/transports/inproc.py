@@ -47,6 +47,7 @@ class InprocPeer:
         "_written",
         "address",
         "dropped",
+        "ended",
         "endpoint",
         "farewell",
         "identity",
@@ -73,6 +74,8 @@ class InprocPeer:
         self.farewell = b""
         """What the other side is to read last if this end ends the link; empty for nothing."""
         self.properties = NO_PROPERTIES
+        self.ended: Callable[[], None] | None = None
+        """Tells whoever connected it that it is over: there is no other connection after the first."""
         self.endpoint = endpoint
         self.address = ""
         self.dropped = 0
@@ -330,6 +333,9 @@ class InprocPeer:
             self.owner.peer_detached(self)
             if linked:
                 self.owner.link_lost()
+            ended, self.ended = self.ended, None
+            if ended is not None:
+                ended()
 
     def close(self, reason: str = "", /) -> None:
         """End the link at once, for both sides. What the other side has not read yet stays readable there."""
@@ -375,7 +381,8 @@ class InprocPeer:
         self.other_closed()
 
     def end_with_socket(self) -> None:
-        """End the link: the other side keeps what it has."""
+        """End the link: the other side keeps what it has. An endpoint ends with its socket by itself."""
+        self.ended = None
         self.inbox.clear()
         self.close()
 

@@ -167,7 +167,7 @@ class InprocListener:
 
 
 class InprocDialer:
-    """A connect to a name."""
+    """A connect to a name. It ends with its link, as in libzmq: what binds the name later is not connected to."""
 
     def __init__(self, owner: InprocOwner, names: InprocNames, endpoint: str, routing_id: bytes = b"") -> None:
         self.owner = owner
@@ -183,6 +183,7 @@ class InprocDialer:
         peer = self._peer = InprocPeer(self.owner, self.endpoint, conflate=options.conflate)
         peer.identity = options.routing_id
         peer.routing_id = self._routing_id
+        peer.ended = self._ended
         lifecycle = LifecycleMessages.of_dialed(options, self.owner.lifecycle)
         if lifecycle.hello:
             peer.put(lifecycle.hello)
@@ -192,9 +193,16 @@ class InprocDialer:
         if not peer.left:  # a PAIR that has a peer takes no other
             self._names.link_or_wait(peer)
 
+    def _ended(self) -> None:
+        """The link is over, by the other side or by the socket's pattern; or there will be none."""
+        if self._peer is not None:
+            self._names.bequeath(self._peer)
+        self.owner.endpoint_closed(self)
+
     def close(self, linger: float | None) -> None:
         """End the link at once. What the other side has not read stays readable there, also before there is one."""
         if self._peer is not None:
+            self._peer.ended = None
             self._names.bequeath(self._peer)
             self._peer.inbox.clear()
             self._peer.close()

@@ -55,8 +55,8 @@ def _reroute_to_free_ports() -> None:
     real: dict[str, str] = {}
     bind = Socket.bind
 
-    def bind_anywhere(self: Any, addr: str) -> Any:
-        found = _PORT.fullmatch(addr)
+    def bind_anywhere(self: Any, addr: str | bytes) -> Any:
+        found = _PORT.fullmatch(addr) if isinstance(addr, str) else None
         bound = bind(self, "tcp://127.0.0.1:*" if found else addr)
         if found:
             real[found[1]] = bound.addr

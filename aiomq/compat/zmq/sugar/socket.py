@@ -90,23 +90,23 @@ class Socket(Messages, Generic[T_co]):
 
     # -- endpoints ---------------------------------------------------------------------------------------------------
 
-    def bind(self, addr: str) -> _SocketContext[Self]:
+    def bind(self, addr: str | bytes) -> _SocketContext[Self]:
         """Bind to an address; the result unbinds at the end of a `with` block, and gives the socket in it."""
-        bound = self._inner.bind(_text(addr))
+        bound = self._inner.bind(addr)
         return _SocketContext(self, "bind", bound.addr)
 
-    def connect(self, addr: str) -> _SocketContext[Self]:
+    def connect(self, addr: str | bytes) -> _SocketContext[Self]:
         """Connect to an address; the result disconnects at the end of a `with` block, and gives the socket in it."""
-        self._inner.connect(_text(addr))
-        return _SocketContext(self, "connect", _text(addr))
+        connected = self._inner.connect(addr)
+        return _SocketContext(self, "connect", connected.addr)
 
-    def unbind(self, addr: str) -> None:
+    def unbind(self, addr: str | bytes) -> None:
         """Take back a bind."""
-        self._inner.unbind(_text(addr))
+        self._inner.unbind(addr)
 
-    def disconnect(self, addr: str) -> None:
+    def disconnect(self, addr: str | bytes) -> None:
         """Take back a connect."""
-        self._inner.disconnect(_text(addr))
+        self._inner.disconnect(addr)
 
     def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
         """Bind to a free port of an address without one, and return the port."""
@@ -265,10 +265,6 @@ class _SocketContext(Generic[S]):
 
     def __repr__(self) -> str:
         return f"<SocketContext({self.kind}={self.addr!r})>"
-
-
-def _text(addr: str | bytes) -> str:
-    return addr.decode() if isinstance(addr, bytes) else addr
 
 
 def _inner_of(shadow: Socket[Any] | int) -> aiomq.Socket:
