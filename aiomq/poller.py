@@ -144,7 +144,7 @@ def refuse_libzmq(socket: object) -> None:
         if each.__name__ == "Socket" and each.__module__.partition(".")[0] == "zmq":
             name = f"{type(socket).__module__}.{type(socket).__qualname__}"
             raise TypeError(
-                f"a poller cannot watch {name}, a socket of libzmq: its descriptor reports a message once and then never"
+                f"a poller cannot watch {name}, a socket of libzmq: its descriptor reports a message once and never"
                 " again. Poll it with zmq.asyncio.Poller, or make the socket with aiomq.Context or aiomq.compat.zmq"
             )
 
