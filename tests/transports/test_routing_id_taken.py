@@ -251,6 +251,22 @@ async def test_connecting_router_whose_peer_is_turned_away_can_end(context: aiom
         await comes_true(lambda: not router.peers())
 
 
+async def test_connecting_router_goes_on_calling_a_newcomer_by_the_first_id(
+    context: aiomq.Context, script: Script
+) -> None:
+    acceptor = await script.listen()
+    router = context.socket(aiomq.ROUTER, router_mandatory=1, reconnect_ivl=5)
+    router.connect(acceptor.endpoint)
+    for name in (b"alice", b"bob"):  # as libzmq does
+        wire = await script.accepted(acceptor)
+        await wire.greet("DEALER", ("Identity", name))
+        wire.send(frame(name))
+        assert await router.recv_multipart() == [b"alice", name]
+        await router.send_multipart([b"alice", b"hello"])
+        assert await wire.frame() == (0, b"hello")
+        wire.close()
+
+
 # -- over inproc, where nobody comes back by itself -------------------------------------------------------------------
 
 
