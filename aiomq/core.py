@@ -53,6 +53,7 @@ class SocketCore(DurableCore):
         self.pattern: Pattern = PATTERNS[socket_type](self.options)
         self.pattern.turned = self._turned
         self.pattern.audience_changed = self.tell_watchers
+        self.pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
         self.accepts_memberships = self.pattern.accepts_memberships
         self.conflates = self.pattern.conflates
@@ -256,6 +257,13 @@ class SocketCore(DurableCore):
             self._wake_senders()
             if self.recv_gate.is_awaited and self.pattern.can_recv():
                 self.recv_gate.wake()  # for what came before the routing id (inproc)
+
+    def _turn_away(self, peer: CorePeer, reason: str) -> bool:
+        """A peer can take no part now. Over a wire it may come again, and nothing of it is kept; else it stays."""
+        self.warn_once(peer.endpoint, reason)
+        if peer.over_wire:
+            peer.close(reason)
+        return not peer.over_wire
 
     def message_received(self, peer: CorePeer, count: int) -> None:
         """So many items were added to the peer's inbox."""

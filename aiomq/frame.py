@@ -28,8 +28,10 @@ _MAX_ROUTING_ID: Final = 2**32 - 1
 class Frame(FrameBase):
     """A frame of a message, to be sent, or as `recv(copy=False)` gives it.
 
-    `bytes(frame)` and `frame.bytes` are its content, `frame.buffer` a view of it; from Python 3.12 on a frame is a
-    buffer itself. Two frames are equal if they are the same object.
+    `bytes(frame)` and `frame.bytes` are its content, `frame.buffer` a view of it. A frame is a buffer itself only from
+    Python 3.12 on (PEP 688): on 3.11 `memoryview(frame)` and `numpy.frombuffer(frame)` are TypeErrors; write
+    `frame.buffer` there, which is right on every version. `frame[...]` looks up what is known of it (`get`), as in
+    pyzmq, and cuts nothing out: that is `frame.bytes[:4]`. Two frames are equal if they are the same object.
 
     Attributes:
         bytes: the content.
@@ -158,9 +160,21 @@ class Frame(FrameBase):
             return int(self.more)
         if option == MessageOption.SHARED:
             return 0
-        raise ZMQError(errno.EINVAL, f"{option!r} cannot be read from a frame: MORE and SHARED can")
+        raise ZMQError(
+            errno.EINVAL, f"{option!r} cannot be read from a frame: MORE and SHARED can; its octets are frame.bytes"
+        )
 
-    __getitem__ = get
+    def __getitem__(self, option: int | str | bytes) -> int | str:
+        """Return what is known of a frame; see `get`.
+
+        Raises:
+            TypeError: it is a slice: the content of a frame is in `bytes` and `buffer`.
+            ZMQError: EINVAL if it is not known.
+        """
+        if not isinstance(option, (int, str, bytes)):
+            what = "frame.bytes[...], or frame.buffer[...] without a copy"
+            raise TypeError(f"a Frame gives what is known of it by name, not by {type(option).__name__}: write {what}")
+        return self.get(option)
 
     def set(self, option: int | str, value: int | str | bytes) -> None:
         """Set the "routing_id" or the "group" that the frame is to be sent to.

@@ -1,4 +1,4 @@
-"""Limits that aiomq has beyond libzmq's options: what a full outbox does, and high-water marks in bytes."""
+"""Limits that aiomq has beyond libzmq's options: what a full outbox does, marks in bytes, paths that are in use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from aiomq.mute import OnMute
 
 __all__ = ["LIMITS", "SocketLimits", "bytes_of", "policy_of"]
 
-LIMITS: Final = frozenset({"durable", "durable_limit", "durable_store", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"})
+LIMITS: Final = frozenset(
+    {"durable", "durable_limit", "durable_store", "ipc_exclusive", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"}
+)
 """The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
 
 
@@ -82,6 +84,28 @@ class SocketLimits:
     def rcvhwm_bytes(self, value: int) -> None:
         self._core.check_open()
         self._core.options.rcvhwm_bytes = bytes_of("rcvhwm_bytes", value)
+
+    @property
+    def ipc_exclusive(self) -> bool:
+        """Whether `bind` refuses the path of an ipc endpoint at which somebody answers; False, as in libzmq.
+
+        Without it the last one that binds a path has it: a server that has listened there goes on, and nobody finds it
+        any more. With it that bind is EADDRINUSE. A file whose server is gone is removed in either case. To find out,
+        a connection is made and closed, which the monitors of a living server see. Two that bind in the same moment
+        may still both do so.
+
+        It applies to binds that come later. Setting it raises:
+
+        * TypeError: it is neither True nor False, nor 1 nor 0.
+        """
+        return self._core.options.ipc_exclusive
+
+    @ipc_exclusive.setter
+    def ipc_exclusive(self, value: bool) -> None:
+        self._core.check_open()
+        if value not in {0, 1}:
+            raise TypeError(f"ipc_exclusive is True or False, not {value!r}")
+        self._core.options.ipc_exclusive = bool(value)
 
 
 def policy_of(policy: OnMute | str) -> OnMute:

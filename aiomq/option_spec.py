@@ -124,6 +124,7 @@ class SocketOptions(msgspec.Struct, kw_only=True):
     out_batch_size: int = 8192
     sndhwm_bytes: int = 0
     rcvhwm_bytes: int = 0
+    ipc_exclusive: bool = False
 
     def __repr__(self) -> str:
         return f"<SocketOptions of {len(self.__struct_fields__)} fields>"  # some are secrets

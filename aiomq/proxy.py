@@ -116,7 +116,7 @@ async def device(device_type: int, frontend: Socket, backend: Socket) -> Never:
         backend: as of `proxy`.
 
     Raises:
-        ZMQError: EINVAL for another type. Otherwise as `proxy`.
+        ZMQError: EINVAL for another type; else as of `proxy`.
     """
     if device_type not in tuple(DeviceType):
         raise ZMQError(errno.EINVAL, f"a device is QUEUE, FORWARDER or STREAMER, not {device_type!r}")

@@ -162,7 +162,8 @@ class Receiving(SocketBase):
         Raises:
             BufferError: the buffer cannot be written to, or is in pieces; nothing was received.
             ValueError: `nbytes` is negative, or more than the buffer has; nothing was received.
-            Otherwise as `recv`. Cancellation: as `recv`.
+
+        Else raises and cancellation: as `recv`.
         """
         view = _writable(buffer)
         if not 0 <= nbytes <= len(view):

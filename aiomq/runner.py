@@ -42,7 +42,7 @@ def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
         KeyboardInterrupt: SIGINT came, and `main` let itself be cancelled.
         SystemExit: SIGTERM came, and `main` let itself be cancelled; the status is 143, as a shell would say it.
         RuntimeError: an event loop runs in this thread already.
-        Whatever `main` raised.
+        BaseException: whatever `main` raised.
     """
     if _is_running():
         raise RuntimeError("aiomq.run starts an event loop, but one runs here already: await the coroutine instead")

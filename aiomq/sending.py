@@ -333,8 +333,8 @@ class Sending(SocketBase):
 
         Raises:
             Again: SNDTIMEO went by with a message waiting. Those before it are sent, it and the rest are not.
-            ZMQError: EINVAL if a message was begun with SNDMORE and not ended: the first of these would be its end.
-            Otherwise as `send`.
+            ZMQError: EINVAL if a message was begun with SNDMORE and not ended: the first of these would be its end;
+                else as of `send`.
 
         Cancellation: each message is wholly queued or wholly not, in order: some first ones are, the rest are not.
         """

@@ -45,7 +45,8 @@ class Socket(Sending, Receiving, Grouping, SocketDurability):
 
         Raises:
             UnicodeDecodeError: it is no text in this encoding; the frame is used up.
-            Otherwise as `recv`. Cancellation: as `recv`.
+
+        Else raises and cancellation: as `recv`.
         """
         return (await self.recv(flags)).decode(encoding)
 
@@ -59,7 +60,8 @@ class Socket(Sending, Receiving, Grouping, SocketDurability):
 
         Raises:
             ValueError: it is no JSON; the frame is used up.
-            Otherwise as `recv`. Cancellation: as `recv`.
+
+        Else raises and cancellation: as `recv`.
         """
         return json.loads(await self.recv(flags), **kwargs)
 

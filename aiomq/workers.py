@@ -51,7 +51,7 @@ class Worker(Generic[T_co]):
         Raises:
             concurrent.futures.CancelledError: the worker was cancelled. (Not asyncio's, which would mean the caller.)
             ChildProcessError: its process ended without a word.
-            Whatever the coroutine raised; what it was in another process is told in a note.
+            BaseException: whatever the coroutine raised; what it was in another process is told in a note.
 
         Cancellation: ends the waiting, not the worker.
         """
@@ -77,8 +77,9 @@ class Worker(Generic[T_co]):
             timeout: seconds to wait at most; None is no limit.
 
         Raises:
-            TimeoutError: it was not enough. Otherwise as `join`.
+            TimeoutError: it was not enough.
             RuntimeError: an event loop runs in this thread, and the worker has not ended.
+            BaseException: as of `join`.
         """
         if not self._outcome.done():
             _check_no_loop()
@@ -98,7 +99,7 @@ class Worker(Generic[T_co]):
         """Cancel the worker and wait for its end. To be cancelled is no error then, nor is a terminated context.
 
         Raises:
-            What the worker raised else, before or on its way out.
+            BaseException: what the worker raised else, before or on its way out.
 
         Cancellation: ends the waiting; the worker was told already.
         """

@@ -330,7 +330,7 @@ async def test_out_of_turn_says_what_to_do(context: aiomq.Context) -> None:
         with pytest.raises(aiomq.ZMQError, match="before it received a request: receive first"):
             await rep.send(b"answer")
         await req.send(b"question")
-        with pytest.raises(aiomq.ZMQError, match="receive, or set REQ_RELAXED"):
+        with pytest.raises(aiomq.ZMQError, match="receive, or set both REQ_RELAXED and REQ_CORRELATE"):
             await req.send(b"question")
         await rep.recv()
         with pytest.raises(aiomq.ZMQError, match="before it replied: send the reply first"):

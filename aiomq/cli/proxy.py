@@ -24,6 +24,9 @@ _FAILED: Final = 1
 _INTERRUPTED: Final = 130
 """What a shell says of a program that SIGINT ended."""
 
+_TERMINATED: Final = 128 + signal.SIGTERM
+"""What `run` makes of SIGTERM. A proxy has no other end than to be asked for it, so that it ended well is a 0."""
+
 _DESCRIPTION: Final = """\
 Pass messages on between two sockets until SIGINT or SIGTERM:
 
@@ -111,6 +114,9 @@ def _command(parsed: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("aiomq proxy: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except SystemExit as ended:
+        if ended.code != _TERMINATED:
+            raise
     return 0
 
 

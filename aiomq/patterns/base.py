@@ -39,6 +39,11 @@ def _unnoticed(peer: Peer) -> None:
     """Nobody keeps a record."""
 
 
+def _closed(peer: Peer, reason: str) -> bool:
+    peer.close(reason)
+    return False
+
+
 class Peer(Protocol):
     """The socket's end of one link, as a pattern sees it: a bounded outbox and a bounded inbox."""
 
@@ -107,9 +112,6 @@ class Pattern:
     name: ClassVar[str]
     """The socket type's name, for error texts."""
 
-    wants_routing_id: ClassVar[bool] = False
-    """Whether the pattern uses the identity that a peer announces (ROUTER and REP)."""
-
     accepts_subscriptions: ClassVar[bool] = False
     """Whether subscriptions may stand in the inboxes of its peers (PUB and XPUB); for others they are dropped."""
 
@@ -150,6 +152,11 @@ class Pattern:
         """To be called before anything but an event of a peer changes who gets a message; set by the socket."""
         self.topics_changed: Callable[[Peer], None] = _unnoticed
         """To be called with a peer whose subscriptions have changed (PUB, XPUB); set by a durable socket."""
+        self.turn_away: Callable[[Peer, str], bool] = _closed
+        """To be called with a peer that can take no part now, and why (ROUTER); set by the socket.
+
+        It returns whether the peer stays, to take part when it can; else its link ends.
+        """
         self.spent: Callable[[int], None] = _ignored
         """To be called when one message went to a crowd, with the number of peers; set by the socket."""
         self._dropped = 0

@@ -71,17 +71,17 @@ class RouterPattern(Pattern):
     """Sends each message to the peer that its first frame names, and receives from all peers, in turn.
 
     A peer takes part once its routing id is known: its own, or one made here (`identify`). It is kept in the peer's
-    `routing_id`. A peer that announces an id in use is never read from nor written to, even after the id is free, and
-    keeps its connection; with ROUTER_HANDOVER it takes the id, and the peer that had it is closed.
+    `routing_id`. A peer that announces an id in use is turned away: nothing is read from it nor kept for it. Who cannot
+    come back by itself (over inproc) stays, and takes part once the id is free. With ROUTER_HANDOVER the newcomer takes
+    the id, and the peer that had it is closed.
     """
 
     name = "ROUTER"
     lifecycle = frozenset({SocketOption.HELLO_MSG, SocketOption.DISCONNECT_MSG, SocketOption.ROUTER_NOTIFY})
     mutes = (OnMute.DROP_NEWEST, OnMute.DROP_OLDEST)
     picks_peer = True
-    wants_routing_id = True
     keeps_away_peers = True
-    __slots__ = ("_fair_queue", "_identified", "_table", "can_recv")
+    __slots__ = ("_fair_queue", "_identified", "_table", "_waiting", "can_recv")
 
     can_recv: Callable[[], bool]
 
@@ -90,6 +90,8 @@ class RouterPattern(Pattern):
         self._fair_queue = FairQueue()
         self._table = RoutingTable()
         self._identified: set[Peer] = set()
+        self._waiting: dict[Peer, None] = {}
+        """Who announced an id that another has, and stays; in the order they came."""
         self.can_recv = self._fair_queue.can_recv
 
     def try_send(self, message: Message) -> bool:
@@ -136,17 +138,6 @@ class RouterPattern(Pattern):
         """Always, as what cannot be delivered is dropped; with ROUTER_MANDATORY whether some peer has room."""
         return not self.options.router_mandatory or self._table.any_writable()
 
-    def can_send_to(self, routing_id: bytes) -> bool:
-        """Whether the peer with this routing id has room.
-
-        Raises:
-            ZMQError: EHOSTUNREACH if no peer has this routing id.
-        """
-        peer = self._table.find(routing_id)
-        if peer is None:
-            raise _unreachable(routing_id)
-        return peer.writable
-
     def claim(self, routing_id: bytes) -> None:
         """Refuse a routing id for the next connect (CONNECT_ROUTING_ID) if a peer has it, ROUTER_HANDOVER or not.
 
@@ -167,11 +158,13 @@ class RouterPattern(Pattern):
             probe(peer)
 
     def identify(self, peer: Peer) -> None:
-        """Enter a peer under the routing id it announced, or give it one."""
+        """Enter a peer under the routing id it announced, or give it one; turn it away if another has that id."""
         if not peer.routing_id:
             peer.routing_id = self._table.free_id()
         holder = self._table.find(peer.routing_id)
         if holder is not None and not self.options.router_handover:
+            if self.turn_away(peer, _taken(peer.routing_id)):
+                self._waiting[peer] = None
             return
         if holder is not None:
             self._table.remove(holder)
@@ -189,9 +182,28 @@ class RouterPattern(Pattern):
 
     def detach(self, peer: Peer) -> None:
         """Free the routing id of a peer that is gone; what it left is read under that id."""
+        self._waiting.pop(peer, None)
         self._table.remove(peer)
         self._identified.discard(peer)
         self._fair_queue.detach(peer)
+        if self._waiting:
+            self._let_in(peer.routing_id)
+
+    def _let_in(self, routing_id: bytes) -> None:
+        """Let in who has waited longest for a routing id, if it is free."""
+        if self._table.find(routing_id) is None:
+            for peer in self._waiting:
+                if peer.routing_id == routing_id:
+                    del self._waiting[peer]
+                    self.identify(peer)
+                    return
+
+
+def _taken(routing_id: bytes) -> str:
+    return (
+        f"another peer of this ROUTER has the routing id {routing_id!r}: the newcomer is not let in before that one has"
+        " left (ROUTER_HANDOVER would give it the id)"
+    )
 
 
 def _unreachable(routing_id: bytes) -> ZMQError:

@@ -25,6 +25,11 @@ _DELIMITER: Final = b""
 _NO_NUMBER: Final = (_DELIMITER,)
 """The envelope of a request without REQ_CORRELATE."""
 
+_NOT_AGAIN: Final = (
+    "a REQ socket cannot send again before it received the reply: receive, or set both REQ_RELAXED and REQ_CORRELATE"
+    " (without the second a late reply is taken for that to the next request)"
+)
+
 _REQUEST_ID_SIZE: Final = 4
 _REQUEST_ID_MASK: Final = 0xFFFFFFFF
 
@@ -34,7 +39,8 @@ class ReqPattern(Pattern):
 
     A reply with a wrong envelope, or from another peer, is skipped; what cannot be the reply to any request at all ends
     the connection that it came over (`breach`). If the peer is gone, the wait goes on: a reply may then come from any
-    peer. With REQ_RELAXED a new request may be sent at any time; it gives up the one before it.
+    peer. With REQ_RELAXED a new request may be sent at any time; it gives up the one before it, whose reply only
+    REQ_CORRELATE can tell from the new one's.
     """
 
     name = "REQ"
@@ -59,9 +65,7 @@ class ReqPattern(Pattern):
             ZMQError: EFSM if a request is out and REQ_RELAXED is not set.
         """
         if self._envelope is not None and not self.options.req_relaxed:
-            raise ZMQError(
-                EFSM, "a REQ socket cannot send again before it received the reply: receive, or set REQ_RELAXED"
-            )
+            raise ZMQError(EFSM, _NOT_AGAIN)
         balancer = self._balancer
         if balancer.front is None:
             return False

@@ -83,6 +83,8 @@ class Dialer(Generic[TargetT_contra]):
         """What the attempt that goes on is about to make."""
         self._dialing: asyncio.Task[None] | None = None
         self._identified = False
+        self._refused = False
+        """The socket did not let this connection's peer in: another attempt is to bring a new one."""
         self._opened = False
         """The attempt that goes on has a system socket."""
         self._closed = False
@@ -225,12 +227,14 @@ class Dialer(Generic[TargetT_contra]):
         connection.peer = peer
         peer.address = connection.address
         peer.properties = peer_properties(info.metadata, connection.transport)
+        peer.attach_link(connection)
         if not self._identified:
             # A reconnection does not change who the peer is (as libzmq has it).
             self._identified = True
             peer.routing_id = info.routing_id
+            had_left = peer.left
             self._owner.peer_identified(peer)
-        peer.attach_link(connection)
+            self._refused = peer.left and not had_left
         if self._closed:
             connection.finish(None)
         elif peer.left:
@@ -248,7 +252,7 @@ class Dialer(Generic[TargetT_contra]):
                 self._give_up()
             else:
                 self._retry()
-        elif is_last or self._peer_closed():
+        elif is_last or (self._peer_closed() and not self._refused):
             self._give_up()
         else:
             self._retry()
@@ -263,9 +267,9 @@ class Dialer(Generic[TargetT_contra]):
 
     def _retry(self) -> None:
         peer = self.peer
-        if peer is not None and self._options.immediate:
+        if peer is not None and (self._options.immediate or self._refused):
             self.peer = None
-            self._identified = False
+            self._identified = self._refused = False
             peer.close()
         elif peer is not None:
             self._owner.peer_hiccup(peer)

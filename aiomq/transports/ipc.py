@@ -34,6 +34,8 @@ class IpcTransport:
     def bind(self, endpoint: IpcEndpoint, options: SocketOptions) -> socket.socket:
         """Return a socket that listens. A file in the way is removed first, and its listener goes without (as libzmq).
 
+        With `ipc_exclusive` only one at which nobody listens is.
+
         With USE_FD it is that one, and no file is removed, neither now nor later.
 
         Raises:
@@ -49,6 +51,8 @@ class IpcTransport:
                 path = str(Path(tempfile.mkdtemp(prefix="aiomq-")) / "socket")
                 self._made.add(f"ipc://{path}")
             elif not endpoint.abstract:
+                if options.ipc_exclusive:
+                    _check_unanswered(path)
                 _remove_socket(path)
             sock.bind(path)
             sock.listen(max(options.backlog, 1))
@@ -128,6 +132,19 @@ def _make_socket() -> socket.socket:
 
 def _address(endpoint: IpcEndpoint) -> str:
     return f"\0{endpoint.path}" if endpoint.abstract else endpoint.path
+
+
+def _check_unanswered(path: str) -> None:
+    """Find out whether somebody listens at a path, by connecting to it.
+
+    Raises:
+        OSError: EADDRINUSE if somebody does, or that cannot be told.
+    """
+    with _make_socket() as probe:
+        answer = probe.connect_ex(path)  # at once, whatever comes of it; EAGAIN is of a server with many to accept
+    if answer not in {errno.ECONNREFUSED, errno.ENOENT}:
+        why = "somebody listens there" if answer in {0, errno.EAGAIN} else os.strerror(answer)
+        raise OSError(errno.EADDRINUSE, f"{why} (ipc_exclusive is set): choose another path, or end that one first")
 
 
 def _remove_socket(path: str) -> None:

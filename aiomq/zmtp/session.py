@@ -345,7 +345,6 @@ class Session:
             metadata=self._config.metadata,
             zap_domain=self._config.zap_domain,
             zap_enforce_domain=self._config.zap_enforce_domain,
-            peer_version=self._info.version,
             peer_as_server=greeting.as_server,
         )
         self._send_commands(self._mechanism.start(facts))

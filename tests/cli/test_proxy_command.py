@@ -229,7 +229,7 @@ def test_sigusr1_prints_statistics_as_often_as_it_comes(judge: Judge) -> None:
 @posix
 @pytest.mark.parametrize(
     ("number", "status", "words"),
-    [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "aiomq proxy: interrupted")],
+    [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "aiomq proxy: interrupted")],
 )
 def test_signal_ends_the_proxy_cleanly(judge: Judge, number: int, status: int, words: str) -> None:
     with running("queue", "--frontend", ANY, "--backend", "ipc://*") as proxy:
@@ -264,7 +264,7 @@ def test_signal_lets_queued_messages_leave_within_linger(judge: Judge) -> None:
                 break
             left += 1
         assert left > 0
-        assert proxy.process.wait(30) == 143
+        assert proxy.process.wait(30) == 0
 
 
 def test_address_in_use_is_told_with_status_1(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,12 +103,13 @@ async def test_handover_decides_who_has_a_routing_id(sides: Sides, handover: int
     second.watch()
     second.connect(endpoint)
     await second.told_until(aiomq.Event.HANDSHAKE_SUCCEEDED)
-    await second.send(b"second")
     if handover:
+        await second.send(b"second")
         assert await router.recv() == [b"x", b"second"]
         await router.send(b"x", b"answer")
         assert await second.recv() == [b"answer"]
     else:
+        second.offer(b"second")  # there is room with libzmq, which ignores this peer; aiomq has closed its connection
         await first.send(b"again")
         assert await router.recv() == [b"x", b"again"]
         await router.send(b"x", b"answer")

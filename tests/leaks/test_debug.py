@@ -214,10 +214,15 @@ def test_what_is_open_when_the_program_ends_warns_once_with_its_place(options: t
         status, output, errors = running.finish()
 
     assert (status, output) == (0, "")
-    assert sorted(line for line in errors.splitlines() if "unclosed" in line) == [
-        "sys:1: ResourceWarning: unclosed PULL socket, made at <string>:10",
-        "sys:1: ResourceWarning: unclosed PUSH socket, made at <string>:11",
-        "sys:1: ResourceWarning: unclosed context, made at <string>:5",
+    told = [line.partition(": ") for line in errors.splitlines() if "unclosed" in line]
+    assert {place for place, _, _ in told} <= {
+        "sys:1",
+        "<sys>:0",
+    }  # how Python has called no place at all; 3.13 changed
+    assert sorted(what for _, _, what in told) == [
+        "ResourceWarning: unclosed PULL socket, made at <string>:10",
+        "ResourceWarning: unclosed PUSH socket, made at <string>:11",
+        "ResourceWarning: unclosed context, made at <string>:5",
     ]
 
 

@@ -21,7 +21,3 @@ def test_pattern_table_has_each_type_under_its_name(kind: SocketType) -> None:
 @pytest.mark.parametrize("kind", _EVERY_TYPE, ids=lambda kind: kind.name)
 def test_pattern_without_peers_has_nothing_to_receive(kind: SocketType) -> None:
     assert not PATTERNS[kind](default_options(kind)).can_recv()
-
-
-def test_patterns_that_ask_for_routing_ids_are_those_that_show_them() -> None:
-    assert [kind for kind, pattern in PATTERNS.items() if pattern.wants_routing_id] == [SocketType.ROUTER]

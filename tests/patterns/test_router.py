@@ -6,6 +6,7 @@ import pytest
 
 from aiomq.errors import ZMQError
 from aiomq.options import SocketOptions
+from aiomq.patterns.base import Peer
 from aiomq.patterns.dealer_router import RouterPattern
 from tests.patterns.fake_peer import FakePeer
 
@@ -82,17 +83,20 @@ def test_router_peer_without_routing_id_gets_one_of_zero_and_a_counter(router: R
     assert second.outbox == [b"2"]
 
 
-def test_router_duplicate_routing_id_is_ignored_and_stays_connected(router: RouterPattern) -> None:
-    first, second = FakePeer(router, routing_id=b"X").identify(), FakePeer(router, routing_id=b"X").identify()
+@pytest.mark.parametrize("detach_on_close", [False, True])
+def test_router_duplicate_routing_id_is_closed_and_never_heard(router: RouterPattern, detach_on_close: bool) -> None:
+    first = FakePeer(router, routing_id=b"X").identify()
+    second = FakePeer(router, routing_id=b"X", detach_on_close=detach_on_close).identify()
     second.deliver(b"from the second")
-    assert not second.closed
+    assert second.closed
+    assert not first.closed
     assert not router.can_recv()
     assert router.try_send((b"X", b"to the first"))
     assert first.outbox == [b"to the first"]
     assert second.outbox == []
 
 
-def test_router_duplicate_routing_id_stays_ignored_after_the_holder_is_gone(router: RouterPattern) -> None:
+def test_router_duplicate_that_is_closed_stays_unheard_after_the_holder_is_gone(router: RouterPattern) -> None:
     first, second = FakePeer(router, routing_id=b"X").identify(), FakePeer(router, routing_id=b"X").identify()
     first.detach()
     second.deliver(b"from the second")
@@ -101,7 +105,39 @@ def test_router_duplicate_routing_id_stays_ignored_after_the_holder_is_gone(rout
     assert second.outbox == []
 
 
-def test_router_ignored_duplicate_going_leaves_the_holder(router: RouterPattern) -> None:
+def test_router_duplicate_that_stays_takes_part_once_the_holder_is_gone(router: RouterPattern) -> None:
+    told: list[tuple[Peer, str]] = []
+
+    def stays(peer: Peer, reason: str) -> bool:
+        told.append((peer, reason))
+        return True
+
+    router.turn_away = stays
+    first, other, second, third, gone = (
+        FakePeer(router, name=str(number), routing_id=routing_id).identify()
+        for number, routing_id in enumerate((b"X", b"Y", b"X", b"X", b"X"))
+    )
+    assert [peer for peer, _ in told] == [second, third, gone]
+    assert all("b'X'" in reason for _, reason in told)
+    second.deliver(b"from the second")
+    third.deliver(b"from the third")
+    assert not router.can_recv()
+    gone.detach()
+    other.detach()
+    assert not router.can_recv()
+    first.detach()
+    assert router.try_recv() == (b"X", b"from the second")
+    assert router.try_recv() is None
+    assert router.try_send((b"X", b"to the second"))
+    assert second.outbox == [b"to the second"]
+    second.detach()
+    assert router.try_recv() == (b"X", b"from the third")
+    third.detach()
+    assert router.try_send((b"X", b"to nobody"))
+    assert gone.outbox == []
+
+
+def test_router_closed_duplicate_going_leaves_the_holder(router: RouterPattern) -> None:
     first, second = FakePeer(router, routing_id=b"X").identify(), FakePeer(router, routing_id=b"X").identify()
     second.detach()
     assert router.try_send((b"X", b"to the first"))
@@ -236,21 +272,6 @@ def test_router_mandatory_can_send_if_any_peer_has_room(mandatory: RouterPattern
     assert not mandatory.can_send()
     FakePeer(mandatory, routing_id=b"free").identify()
     assert mandatory.can_send()
-
-
-def test_router_can_send_to_tells_whether_that_peer_has_room(router: RouterPattern) -> None:
-    peer = FakePeer(router, routing_id=b"me", hwm=1).identify()
-    assert router.can_send_to(b"me")
-    assert router.try_send((b"me", b"x"))
-    assert not router.can_send_to(b"me")
-    peer.take()
-    assert router.can_send_to(b"me")
-
-
-def test_router_can_send_to_unknown_peer_is_unreachable(router: RouterPattern) -> None:
-    with pytest.raises(ZMQError, match="b'nobody'") as caught:
-        router.can_send_to(b"nobody")
-    assert caught.value.errno == errno.EHOSTUNREACH
 
 
 def test_router_with_probe_router_puts_one_empty_message_to_each_new_peer(router: RouterPattern) -> None:

@@ -38,7 +38,6 @@ def facts(
         metadata=(),
         zap_domain=zap_domain,
         zap_enforce_domain=zap_enforce_domain,
-        peer_version=(3, 1),
         peer_as_server=peer_as_server,
     )
 

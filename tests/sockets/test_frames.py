@@ -34,6 +34,27 @@ def test_frame_is_a_buffer() -> None:
     assert bytes(memoryview(aiomq.Frame(b"content"))[1:3]) == b"on"  # type: ignore[arg-type,unused-ignore]  # 3.12
 
 
+def test_frame_is_no_buffer_before_python_3_12_and_its_buffer_is_one_everywhere() -> None:
+    frame = aiomq.Frame(b"content")
+
+    assert bytes(memoryview(frame.buffer)[1:3]) == b"on"
+    if sys.version_info < (3, 12):
+        with pytest.raises(TypeError, match="bytes-like object is required"):
+            memoryview(frame)  # type: ignore[arg-type,unused-ignore]  # the error is what is tested
+
+
+@pytest.mark.parametrize("part", [slice(0, 4), slice(None), (0, 4), None])
+def test_frame_is_cut_by_its_bytes_and_says_so(part: Any) -> None:
+    with pytest.raises(TypeError, match=rf"not by {type(part).__name__}: write frame.bytes\[...\]"):
+        aiomq.Frame(b"content")[part]
+
+
+def test_frame_looked_up_by_number_says_where_its_octets_are() -> None:
+    with pytest.raises(aiomq.ZMQError, match=r"0 cannot be read from a frame.*frame.bytes") as caught:
+        aiomq.Frame(b"content")[0]
+    assert caught.value.errno == errno.EINVAL
+
+
 def test_frame_equals_itself_only() -> None:
     one, other = aiomq.Frame(b"a"), aiomq.Frame(b"a")
 

@@ -320,19 +320,207 @@ async def test_register_refuses_what_cannot_be_polled(context: aiomq.Context) ->
         poller.unregister(pull)
 
 
-async def test_register_during_a_poll_is_for_the_next_poll(context: aiomq.Context, endpoint: Endpoint) -> None:
+# -- a set that changes while a poll waits ----------------------------------------------------------------------------
+
+
+async def test_socket_registered_during_a_poll_counts_at_once(context: aiomq.Context, endpoint: Endpoint) -> None:
     pull, push = linked(context, endpoint(), aiomq.PULL, aiomq.PUSH)
+    idle = context.socket(aiomq.PULL)
     poller = aiomq.Poller()
-    poller.register(pull, aiomq.POLLIN)
+    poller.register(idle, aiomq.POLLIN)
     task = await started(poller.poll())
 
-    poller.register(push, aiomq.POLLOUT)
+    poller.register(pull, aiomq.POLLIN)
     await turns(5)
     assert not task.done()
     await push.send(b"x")
 
     assert await task == [(pull, aiomq.POLLIN)]
-    assert len(await poller.poll()) == 2
+
+
+async def test_socket_registered_during_a_poll_that_is_ready_ends_it(context: aiomq.Context) -> None:
+    pull, push = linked(context, "inproc://ready", aiomq.PULL, aiomq.PUSH)
+    poller = aiomq.Poller()
+    poller.register(pull, aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    poller.register(push, aiomq.POLLOUT)
+
+    assert await task == [(push, aiomq.POLLOUT)]
+
+
+async def test_events_modified_during_a_poll_count_at_once(context: aiomq.Context) -> None:
+    pull, push = linked(context, "inproc://modified", aiomq.PULL, aiomq.PUSH)
+    poller = aiomq.Poller()
+    poller.register(push, aiomq.POLLIN)
+    poller.register(pull, aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    poller.modify(push, aiomq.POLLOUT)
+
+    assert await task == [(push, aiomq.POLLOUT)]
+
+
+async def test_events_taken_back_during_a_poll_end_it_no_longer(context: aiomq.Context, endpoint: Endpoint) -> None:
+    pull, push = linked(context, endpoint(), aiomq.PULL, aiomq.PUSH)
+    other, pusher = linked(context, "inproc://other", aiomq.PULL, aiomq.PUSH)
+    poller = aiomq.Poller()
+    poller.register(pull, aiomq.POLLIN)
+    poller.register(other, aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    poller.modify(pull, aiomq.POLLOUT)  # a PULL is never ready for it
+    await push.send(b"x")
+    while not await pull.poll():
+        pass
+    await turns(5)
+    assert not task.done()
+    await pusher.send(b"x")
+
+    assert await task == [(other, aiomq.POLLIN)]
+
+
+@pytest.mark.parametrize("ends", ["unregister", "no events"])
+async def test_socket_unregistered_and_closed_during_a_poll_does_not_end_it(context: aiomq.Context, ends: str) -> None:
+    pull, push = linked(context, "inproc://staying", aiomq.PULL, aiomq.PUSH)
+    closing = context.socket(aiomq.PULL)
+    poller = aiomq.Poller()
+    poller.register(closing, aiomq.POLLIN)
+    poller.register(pull, aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    if ends == "unregister":
+        poller.unregister(closing)
+    else:
+        poller.register(closing, 0)
+    closing.close()
+    await turns(5)
+    assert not task.done()
+    await push.send(b"x")
+
+    assert await task == [(pull, aiomq.POLLIN)]
+
+
+async def test_socket_unregistered_and_closed_before_a_poll_looks_does_not_end_it(context: aiomq.Context) -> None:
+    closing = context.socket(aiomq.PULL)
+    poller = aiomq.Poller()
+    poller.register(closing, aiomq.POLLIN)
+    loop = asyncio.get_running_loop()
+
+    def close() -> None:
+        poller.unregister(closing)
+        closing.close()
+
+    loop.call_soon(close)  # in the turn that a poll which only looks gives the loop
+    assert await poller.poll(0) == []
+
+
+async def test_poll_whose_last_socket_is_unregistered_goes_on(context: aiomq.Context, endpoint: Endpoint) -> None:
+    pull, push = linked(context, endpoint(), aiomq.PULL, aiomq.PUSH)
+    closing = context.socket(aiomq.PULL)
+    poller = aiomq.Poller()
+    poller.register(closing, aiomq.POLLIN)
+    unlimited, limited = await started(poller.poll()), await started(poller.poll(20))
+
+    poller.unregister(closing)
+    closing.close()
+    assert await limited == []
+    assert not unlimited.done()
+    poller.register(pull, aiomq.POLLIN)
+    await push.send(b"x")
+
+    assert await unlimited == [(pull, aiomq.POLLIN)]
+
+
+async def test_descriptor_registered_during_a_poll_counts_at_once(
+    context: aiomq.Context, pipe: tuple[int, int]
+) -> None:
+    poller = aiomq.Poller()
+    poller.register(context.socket(aiomq.PULL), aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    poller.register(pipe[1], aiomq.POLLOUT)
+
+    assert await task == [(pipe[1], aiomq.POLLOUT)]
+
+
+async def test_descriptor_unregistered_during_a_poll_can_be_closed_and_used_again(pipe: tuple[int, int]) -> None:
+    loop = asyncio.get_running_loop()
+    poller = aiomq.Poller()
+    poller.register(pipe[0], aiomq.POLLIN)
+    here, there = system.socketpair()
+    poller.register(here, aiomq.POLLIN)
+    task = await started(poller.poll())
+
+    poller.unregister(here)
+    assert not loop.remove_reader(here.fileno())
+    here.close()
+    there.close()
+    here, there = system.socketpair()  # most often with the numbers that are free now
+    with here, there:
+        poller.register(here, aiomq.POLLIN)
+        await turns(5)
+        assert not task.done()
+        there.send(b"x")
+
+        assert await task == [(here, aiomq.POLLIN)]
+
+
+async def test_descriptor_that_was_ready_and_is_unregistered_is_not_told(pipe: tuple[int, int]) -> None:
+    here, there = system.socketpair()
+    with here, there:
+        poller = aiomq.Poller()
+        poller.register(pipe[0], aiomq.POLLIN)
+        poller.register(here, aiomq.POLLIN)
+        task = await started(poller.poll())
+        loop = asyncio.get_running_loop()
+
+        def unregister() -> None:
+            poller.unregister(here)
+            loop.remove_reader(there)
+
+        there.send(b"x")
+        here.send(b"x")
+        loop.add_reader(there, unregister)  # in the turn that finds both ready, before or after the poll is told
+        await turns(5)
+        os.write(pipe[1], b"x")
+
+        assert await task == [(pipe[0], aiomq.POLLIN)]
+
+
+async def test_poll_of_a_set_that_changes_makes_no_task(context: aiomq.Context) -> None:
+    poller = aiomq.Poller()
+    first, second = context.socket(aiomq.PULL), context.socket(aiomq.PUSH)
+    poller.register(first, aiomq.POLLIN)
+    task = await started(poller.poll())
+    before = len(asyncio.all_tasks())
+
+    for _ in range(10):
+        poller.register(second, aiomq.POLLIN)
+        await turns(2)
+        poller.unregister(second)
+        await turns(2)
+
+    assert len(asyncio.all_tasks()) == before
+    task.cancel()
+
+
+# -- sockets of libzmq ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["zmq", "zmq.asyncio"])
+async def test_socket_of_libzmq_is_refused_with_what_to_do_instead(module: str) -> None:
+    libzmq = pytest.importorskip(module)
+    with libzmq.Context() as context, context.socket(libzmq.PULL if module == "zmq" else 7) as pull:
+        poller = aiomq.Poller()
+
+        with pytest.raises(TypeError, match=r"a socket of libzmq.*Poll it with zmq.asyncio.Poller"):
+            poller.register(pull, aiomq.POLLIN)
+
+        assert len(poller) == 0
+
+
+# -- several polls ----------------------------------------------------------------------------------------------------
 
 
 async def test_two_polls_of_one_descriptor_at_a_time_are_both_told() -> None:

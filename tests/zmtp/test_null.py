@@ -25,7 +25,6 @@ def facts(
         routing_id=routing_id,
         metadata=metadata,
         zap_domain=zap_domain,
-        peer_version=(3, 1),
         peer_as_server=False,
     )
 

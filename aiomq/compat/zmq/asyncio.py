@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import aiomq
-from aiomq.compat.zmq.constants import POLLIN, PollEvent
+from aiomq.compat.zmq.constants import POLLIN, POLLOUT, PollEvent
 from aiomq.compat.zmq.sugar.context import Context as _Context
 from aiomq.compat.zmq.sugar.poll import Poller as _Poller
 from aiomq.compat.zmq.sugar.poll import zmq_poll
 from aiomq.compat.zmq.sugar.socket import Socket as _Socket
-from aiomq.poller import wait_ready
+from aiomq.poller import Changes, follow_ready, refuse_libzmq
 
 __all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]
 
@@ -172,12 +172,24 @@ class Socket(_Socket[Any]):
 
 
 class Poller(_Poller):
-    """A poller whose `poll` returns a future."""
+    """A poller whose `poll` returns a future. A poll that waits follows what is registered and unregistered."""
 
     def __init__(self) -> None:
         super().__init__()
         self._pending: set[asyncio.Future[Any]] = set()
         self._glances = _Glances()
+        self._changes = Changes()
+
+    def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        """Add something, or change its events; no events is the same as `unregister`."""
+        refuse_libzmq(socket)
+        super().register(socket, flags)
+        self._changes.tell()
+
+    def unregister(self, socket: Any) -> None:
+        """Remove something; a KeyError if it is not there."""
+        super().unregister(socket)
+        self._changes.tell()
 
     def poll(self, timeout: float | None = -1) -> asyncio.Future[list[tuple[Any, int]]]:
         """Return a future of what is ready, and for what.
@@ -190,7 +202,20 @@ class Poller(_Poller):
             ready = self._glances.look(sockets)
             if ready is not None:
                 return _done(ready)
-        return _begin(_poll(sockets, timeout), self._pending)
+        return _begin(self._poll(timeout), self._pending)
+
+    async def _poll(self, timeout: float | None) -> list[tuple[Any, int]]:
+        targets: dict[Any, Any] = {}
+
+        def registered() -> list[tuple[Any, PollEvent]]:
+            for socket, _ in self.sockets:
+                if socket not in targets:  # looked up once: a file that is closed tells its descriptor no more
+                    targets[socket] = _target(socket)
+            return [(targets[socket], PollEvent(flags)) for socket, flags in self.sockets]
+
+        ready = await follow_ready(registered, timeout, self._changes)
+        known = {target: socket for socket, target in targets.items()}
+        return [(known[each] if isinstance(each, aiomq.Socket) else each, int(events)) for each, events in ready]
 
 
 class _Glances:
@@ -221,12 +246,6 @@ def _done(result: T) -> asyncio.Future[T]:
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     future.set_result(result)
     return future
-
-
-async def _poll(sockets: list[tuple[Any, int]], timeout: float | None) -> list[tuple[Any, int]]:
-    known = {_target(socket): socket for socket, _ in sockets}
-    ready = await wait_ready([(_target(socket), PollEvent(flags)) for socket, flags in sockets], timeout)
-    return [(known[target] if isinstance(target, aiomq.Socket) else target, int(events)) for target, events in ready]
 
 
 def _target(socket: Any) -> Any:

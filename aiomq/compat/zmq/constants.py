@@ -39,4 +39,5 @@ if TYPE_CHECKING:
         """Let type checkers know that there are more names than they can follow here."""
 
 
-__all__ = [*_constants.__all__, "Errno", *Errno.__members__]  # noqa: PLE0604  # names all the same
+__all__ = [*_constants.__all__, "Errno"]  # noqa: PLE0604  # names all the same
+__all__.extend(_error.name for _error in Errno)  # noqa: PYI056  # what reads the source for the pages warns of others

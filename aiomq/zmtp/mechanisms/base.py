@@ -50,7 +50,6 @@ class SessionFacts:
     metadata: tuple[tuple[str, bytes], ...]
     zap_domain: bytes
     zap_enforce_domain: bool = False
-    peer_version: tuple[int, int]
     peer_as_server: bool
 
     def properties(self) -> list[tuple[str, bytes]]:
