@@ -43,7 +43,7 @@ class Context(AttributeSetter):
     _inner: aiomq.Context
     _shadow: bool
     _served: bool
-    """Whether plain sockets live in the I/O thread: the context was made where no event loop ran."""
+    """Whether all plain sockets live in the I/O thread: the context was made where no event loop ran."""
 
     _unstarted: dict[Socket[Any], int]
     """Sockets that were made while no event loop ran, each with its thread."""
@@ -132,7 +132,7 @@ class Context(AttributeSetter):
 
     def _add_socket(self, socket: Socket[Any]) -> None:
         self._sockets.add(socket)
-        if not loop_runs() and not (socket._blocks and self._served):
+        if not socket._blocks and not loop_runs():
             self._unstarted[socket] = threading.get_ident()
 
     def start_sockets(self) -> None:

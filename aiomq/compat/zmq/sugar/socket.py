@@ -12,6 +12,7 @@ import aiomq
 from aiomq.compat.zmq import constants
 from aiomq.compat.zmq.constants import PollEvent, SocketOption, SocketType
 from aiomq.compat.zmq.error import BlockingCallError, ZMQError
+from aiomq.compat.zmq.sugar.at_once import loop_runs
 from aiomq.compat.zmq.sugar.blocking import BlockingMessages, ready_now, refuse_in_loop
 from aiomq.compat.zmq.sugar.homes import is_served, settle
 from aiomq.compat.zmq.sugar.io_thread import IoThread, io_thread
@@ -32,9 +33,9 @@ T_co = TypeVar("T_co", covariant=True)
 class Socket(BlockingMessages, Generic[T_co]):
     """Made by `Context.socket`, or of another socket that it then shares its connections with.
 
-    If the context was made where no event loop ran, the socket lives in the I/O thread, and may be used from anywhere:
-    its calls block as long as they have to, except in a running event loop without a limit to the time. Else it belongs
-    to the event loop, and what cannot be done at once is refused with `BlockingCallError`.
+    If it or its context was made where no event loop runs, the socket lives in the I/O thread, and may be used from
+    anywhere: its calls block as long as they have to, except in a running event loop without a limit to the time. Else
+    it belongs to the event loop, and what cannot be done at once is refused with `BlockingCallError`.
     """
 
     copy_threshold: int = 65536
@@ -69,7 +70,7 @@ class Socket(BlockingMessages, Generic[T_co]):
             self._inner = ctx_or_socket._inner.socket(socket_type)
             self.context = ctx_or_socket
             ctx_or_socket._add_socket(self)
-            if self._blocks and ctx_or_socket._served:
+            if self._blocks and (ctx_or_socket._served or not loop_runs()):
                 settle(self._inner)
         self._served = is_served(self._inner)
         _addresses[id(self._inner)] = self._inner
