@@ -18,7 +18,7 @@ from typing import Final
 __all__ = ["install", "uninstall"]
 
 _HERE: Final = "aiomq.compat.zmq"
-_OPTIONAL: Final = (f"{_HERE}.eventloop.", f"{_HERE}.green")
+_OPTIONAL: Final = (f"{_HERE}.eventloop", f"{_HERE}.green")
 """Modules that need a package which may not be there; they are imported when a program does."""
 
 

@@ -274,3 +274,25 @@ def test_monitor_of_a_blocking_socket(served: zmq.Context) -> None:
     push.connect(f"tcp://127.0.0.1:{bound.bind_to_random_port('tcp://127.0.0.1')}")
     assert recv_monitor_message(monitor)["event"] == zmq.EVENT_CONNECTED
     monitor.close()
+
+
+async def test_async_socket_in_a_plain_poller_is_polled_while_the_loop_stands_still(ctx: zaio.Context) -> None:
+    """As jupyter_client's heartbeat does: connect, register, send, sleep, poll."""
+    with await asyncio.to_thread(KeepingPlainContext) as plain:
+        reply = plain.socket(zmq.REP)
+        port = reply.bind_to_random_port("tcp://127.0.0.1")
+        answering = threading.Thread(target=lambda: reply.send(reply.recv()))
+        answering.start()
+        request = ctx.socket(zmq.REQ)
+        request.linger = 100
+        request.connect(f"tcp://127.0.0.1:{port}")
+        poller = zmq.Poller()
+        poller.register(request, zmq.POLLIN)
+        assert request.linger == 100
+        await request.send(b"ping")
+        assert poller.poll(0) == []
+        assert poller.poll(10_000) == [(request, zmq.POLLIN)]
+        assert await request.recv() == b"ping"
+        answering.join(10)
+        request.close()
+        reply.close()

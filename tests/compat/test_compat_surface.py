@@ -36,7 +36,6 @@ MODULES: Final = (
     "zmq.devices.proxydevice",
     "zmq.devices.proxysteerabledevice",
     "zmq.error",
-    "zmq.eventloop",
     "zmq.log.handlers",
     "zmq.ssh",
     "zmq.ssh.tunnel",

@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 import aiomq
 from aiomq.compat.zmq.constants import POLLIN, RCVTIMEO, SNDTIMEO, Flag, PollEvent
 from aiomq.compat.zmq.error import Again
+from aiomq.compat.zmq.sugar.at_once import loop_runs
 from aiomq.compat.zmq.sugar.context import Context as _Context
+from aiomq.compat.zmq.sugar.homes import moved
 from aiomq.compat.zmq.sugar.io_thread import io_thread
 from aiomq.compat.zmq.sugar.messages import Load, Operation
 from aiomq.compat.zmq.sugar.poll import Poller as _Poller
@@ -148,6 +150,14 @@ class Socket(_Socket[Any]):
         if self._served:
             return _begin(_bridged(self, operation, flags, event, load), self._pending)
         return self._begin(operation(flags) if load is None else _loaded(operation(flags), load), name)
+
+    def _expect_poller(self) -> None:
+        """Move to the I/O thread, if nothing but connecting was done: who polls it so means to stop the event loop."""
+        if self._served or self._used or self._shadow or not loop_runs():
+            return
+        inner = moved(self._inner)
+        if inner is not None:
+            self._take(inner)
 
     def _begin(self, coroutine: Coroutine[Any, Any, Any], name: str) -> Any:
         context = self.__dict__.get("context")

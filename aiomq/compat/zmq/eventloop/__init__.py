@@ -1,5 +1,7 @@
-"""`zmq.eventloop`: sockets in tornado's loop, which is asyncio's. Its modules need tornado."""
+"""`zmq.eventloop`: sockets in tornado's loop, which is asyncio's. It needs tornado, as in pyzmq."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from tornado.ioloop import IOLoop
+
+__all__ = ["IOLoop"]

@@ -13,6 +13,8 @@ __all__ = [
     "openssh_tunnel",
     "paramiko_tunnel",
     "select_random_ports",
+    "ssh_tunnel",
+    "try_passwordless_ssh",
     "tunnel_connection",
 ]
 
@@ -48,6 +50,14 @@ def open_tunnel(addr: str, server: str, *args: Any, **kwargs: Any) -> NoReturn:
 def openssh_tunnel(lport: int, rport: int, server: str, *args: Any, **kwargs: Any) -> NoReturn:
     """Refuse, as `tunnel_connection`."""
     _refuse(f"port {rport}", server)
+
+
+ssh_tunnel = openssh_tunnel
+
+
+def try_passwordless_ssh(server: str, *args: Any, **kwargs: Any) -> NoReturn:
+    """Refuse, as `tunnel_connection`."""
+    _refuse("a tunnel", server)
 
 
 def paramiko_tunnel(lport: int, rport: int, server: str, *args: Any, **kwargs: Any) -> NoReturn:

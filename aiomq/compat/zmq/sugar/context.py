@@ -8,6 +8,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any, ClassVar, Final, Self
 
 import aiomq
@@ -49,6 +50,9 @@ class Context(AttributeSetter):
     """Sockets that were made while no event loop ran, each with its thread."""
 
     _sockets: weakref.WeakSet[Socket[Any]]
+    __class_getitem__: ClassVar[classmethod[Any, Any, GenericAlias]] = classmethod(GenericAlias)
+    """`zmq.Context[zmq.Socket]` is written in annotations that are evaluated."""
+
     _waiter: ClassVar[type[Waiter]] = ThreadWaiter
 
     def __init__(self, io_threads: int | Context = 1, shadow: Context | int = 0) -> None:

@@ -34,6 +34,8 @@ class Poller:
 
     def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
         """Add something, or change its events; no events is the same as `unregister`."""
+        if isinstance(socket, Socket):
+            socket._expect_poller()
         if flags:
             self._flags[socket] = flags
         else:

@@ -72,8 +72,13 @@ class Socket(BlockingMessages, Generic[T_co]):
             ctx_or_socket._add_socket(self)
             if self._blocks and (ctx_or_socket._served or not loop_runs()):
                 settle(self._inner)
-        self._served = is_served(self._inner)
-        _addresses[id(self._inner)] = self._inner
+        self._take(self._inner)
+
+    def _take(self, inner: aiomq.Socket) -> None:
+        """Stand for this socket from now on."""
+        self._inner = inner
+        self._served = is_served(inner)
+        _addresses[id(inner)] = inner
 
     _blocks: ClassVar[bool] = True
     """Whether calls give results, and not futures of them."""
@@ -85,6 +90,9 @@ class Socket(BlockingMessages, Generic[T_co]):
     def _do(self, function: Callable[[], T]) -> T:
         """Return what a function that does not wait returns where the socket lives."""
         return io_thread().do(function) if self._served else function()
+
+    def _expect_poller(self) -> None:
+        """Be ready for a plain Poller: a plain socket always is."""
 
     def _ready(self, events: int) -> int:
         """Return what of some events the socket is ready for now."""
