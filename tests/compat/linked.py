@@ -27,7 +27,7 @@ class KeepingPlainContext(_Keeping, zmq.Context):
     """The same, of plain sockets."""
 
 
-def pair(ctx: zaio.Context, binding: int, connecting: int) -> tuple[Any, Any]:
+def pair(ctx: zmq.Context, binding: int, connecting: int) -> tuple[Any, Any]:
     """Return a bound socket and one connected to it, over tcp."""
     bound, connected = ctx.socket(binding), ctx.socket(connecting)
     connected.connect(f"tcp://127.0.0.1:{bound.bind_to_random_port('tcp://127.0.0.1')}")

@@ -11,7 +11,7 @@ import atexit
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from aiomq.compat.zmq.error import BlockingCallError
+from aiomq.compat.zmq.error import BlockingCallError, ContextTerminated
 from aiomq.compat.zmq.sugar.at_once import Started, at_once
 from aiomq.compat.zmq.sugar.waiters import ThreadWaiter, Waiter, native
 from aiomq.constants import PollEvent
@@ -19,12 +19,15 @@ from aiomq.forking import in_children
 from aiomq.poller import Pollable, wait_ready
 from aiomq.runner import loop_factory
 
-__all__ = ["IoThread", "io_thread", "serves"]
+__all__ = ["IoThread", "end_io_thread", "io_thread", "serves"]
 
 T = TypeVar("T")
 
 _STOP_WITHIN: Final = 2.0
 """Seconds that the thread has to stop when the program ends."""
+
+
+_OVER: Final = "the program ends, and with it the thread of its sockets"
 
 
 class _Call:
@@ -61,7 +64,7 @@ class _Call:
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled():
-            self._error = asyncio.CancelledError()
+            self._error = ContextTerminated(_OVER)
         elif (error := task.exception()) is not None:
             self._error = error
         else:
@@ -88,7 +91,6 @@ class IoThread:
         started = ThreadWaiter()
         native("_thread", "start_new_thread")(self._run, (started,))
         started.wait()
-        atexit.register(self.stop)
 
     def _run(self, started: ThreadWaiter) -> None:
         self.loop.call_soon(started.wake)
@@ -108,7 +110,6 @@ class IoThread:
 
     def stop(self) -> None:
         """End the thread, and with it what its sockets have still to send: `Context.term` waits for that."""
-        atexit.unregister(self.stop)
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._stopped.wait_at_most(_STOP_WITHIN)
@@ -144,6 +145,9 @@ class IoThread:
         if self.is_here:
             raise BlockingCallError(name, "a callback that runs in the thread of the sockets must not wait for them")
         call = _Call(waiter)
+        if self.loop.is_closed():
+            waiter.close()
+            raise ContextTerminated(_OVER)
         try:
             self.loop.call_soon_threadsafe(call.begin, operation)
             waiter.wait()
@@ -178,6 +182,11 @@ class _Shared:
         """Return whether this loop is the thread's."""
         return self._thread is not None and self._thread.loop is loop
 
+    def stop(self) -> None:
+        """End the thread, if there is one. It is kept: what is closed later at exit is closed without it."""
+        if self._thread is not None:
+            self._thread.stop()
+
     def get(self) -> IoThread:
         """Return the thread; it is made at the first call."""
         if self._thread is None:
@@ -189,11 +198,18 @@ class _Shared:
 
 _shared = _Shared()
 in_children(_shared.forget)
+atexit.register(_shared.stop)  # so early that what a program does at its exit comes before
 
 
 def io_thread() -> IoThread:
     """Return the thread of this process."""
     return _shared.get()
+
+
+def end_io_thread() -> None:
+    """End the thread of this process, after all that used it: its sockets are of no use any longer."""
+    _shared.stop()
+    _shared.forget()
 
 
 def serves(loop: asyncio.AbstractEventLoop) -> bool:
