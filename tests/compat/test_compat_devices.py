@@ -61,6 +61,19 @@ def test_device_in_the_background_passes_messages_on(ctx: zmq.Context, kind: Any
         assert device.done
 
 
+def test_device_of_one_socket_answers_with_what_it_was_asked(ctx: zmq.Context) -> None:
+    device = devices.ThreadDevice(zmq.QUEUE, zmq.REP, -1)
+    device.context_factory = lambda: ctx
+    port = device.bind_out_to_random_port("tcp://127.0.0.1")
+    device.start()
+    request = connected(ctx, zmq.REQ, port)
+    for question in (b"a", b"b"):
+        request.send(question)
+        assert request.recv() == question
+    ctx.term()
+    device.join(10)
+
+
 def test_proxy_copies_and_queue_names_the_direction(ctx: zmq.Context) -> None:
     for device, prefix in (
         (devices.ThreadProxy(zmq.PULL, zmq.PUSH, zmq.PUSH), []),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from typing import Any, NoReturn
 
-from aiomq.compat.zmq.devices.ends import reserve
+from aiomq.compat.zmq.constants import PUSH
 from aiomq.compat.zmq.error import ZMQError
+from aiomq.compat.zmq.sugar.context import Context
 
 __all__ = [
     "open_tunnel",
@@ -21,8 +22,12 @@ __all__ = [
 
 def select_random_ports(n: int) -> list[int]:
     """Return so many ports of this machine that are free now."""
-    taken: set[str] = set()
-    return [reserve("tcp://127.0.0.1", taken) for _ in range(n)]
+    with Context() as context:
+        sockets = [context.socket(PUSH) for _ in range(n)]  # all at once: so no port comes twice
+        ports: list[int] = [socket.bind_to_random_port("tcp://127.0.0.1") for socket in sockets]
+        for socket in sockets:
+            socket.close()
+        return ports
 
 
 def _refuse(addr: Any, server: Any) -> NoReturn:

@@ -275,7 +275,7 @@ class Context(AttributeSetter):
     __deepcopy__ = __copy__
 
     def __repr__(self) -> str:
-        module = type(self).__module__.removesuffix(".sugar.context")
+        module = type(self).__module__.removesuffix(".sugar.context").removesuffix(".core")
         number = len(self._sockets)
         sockets = f"{number} socket{'s' if number > 1 else ''}" if number else ""
         return f"<{module}.{type(self).__name__}({sockets}){' closed' if self.closed else ''}>"

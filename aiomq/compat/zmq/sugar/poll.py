@@ -68,6 +68,7 @@ def zmq_poll(
         BlockingCallError: nothing is ready, and a socket among them belongs to an event loop, or one runs in this
             thread and `timeout` is no limit.
     """
+    sockets = [(_polled(socket), flags) for socket, flags in sockets]
     ready = [(socket, now) for socket, flags in sockets if (now := _glance(socket, flags))]
     if ready or timeout == 0:
         return ready
@@ -79,6 +80,11 @@ def zmq_poll(
     wanted = [(target, PollEvent(flags)) for target, (_, flags) in zip(known, sockets, strict=True)]
     found = io_thread().poll(wanted, timeout, waiter())
     return [(known[target], int(events)) for target, events in found]
+
+
+def _polled(socket: Any) -> Any:
+    """Return what stands for something in the result: of what is no socket of ours the descriptor, as in pyzmq."""
+    return socket if isinstance(socket, (Socket, int)) else socket.fileno()
 
 
 def _glance(socket: Any, flags: int) -> int:

@@ -301,7 +301,7 @@ class Socket(BlockingMessages, Generic[T_co]):
         self.close()
 
     def __repr__(self) -> str:
-        module = type(self).__module__.removesuffix(".sugar.socket")
+        module = type(self).__module__.removesuffix(".sugar.socket").removesuffix(".core")
         return f"<{module}.{type(self).__name__}(zmq.{self.type.name}){' closed' if self.closed else ''}>"
 
 
