@@ -160,22 +160,29 @@ Registered: TypeAlias = Callable[[], Iterable[tuple[Pollable, PollEvent]]]
 """Tells what is to be polled as things stand."""
 
 
+class Follower(Protocol):
+    """A poll that waits for one set."""
+
+    def changed(self) -> None:
+        """The set is another one now."""
+
+
 class Changes:
     """The polls that wait for one set, each of which is told of every change to it."""
 
     def __init__(self) -> None:
-        self._waits: set[_Wait] = set()
+        self._waits: set[Follower] = set()
 
     def tell(self) -> None:
         """The set is another one now. Nothing is watched for any longer that it does not hold, once this returns."""
         for wait in tuple(self._waits):
             wait.changed()
 
-    def add(self, wait: _Wait) -> None:
+    def add(self, wait: Follower) -> None:
         """Tell this one too."""
         self._waits.add(wait)
 
-    def remove(self, wait: _Wait) -> None:
+    def remove(self, wait: Follower) -> None:
         """Tell this one no longer."""
         self._waits.remove(wait)
 

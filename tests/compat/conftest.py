@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 import aiomq.compat.zmq.asyncio as zaio
+from aiomq.compat.zmq.sugar.io_thread import end_io_thread, io_thread
 from tests.compat.linked import KeepingContext
+
+
+@pytest.fixture(autouse=True, scope="package")
+def thread_of_blocking_sockets() -> Iterator[None]:
+    """Lives as long as a program, so no test has left it open."""
+    io_thread()
+    yield
+    end_io_thread()
 
 
 @pytest.fixture

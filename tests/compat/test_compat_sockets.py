@@ -208,7 +208,7 @@ async def test_proxy_of_async_sockets_is_a_task_that_ends_with_them(ctx: zaio.Co
 # -- what would block -------------------------------------------------------------------------------------------------
 
 
-def test_blocking_calls_are_refused_with_what_to_use_instead() -> None:
+async def test_calls_that_would_block_the_loop_are_refused_with_what_to_use_instead() -> None:
     with zmq.Context() as ctx, ctx.socket(zmq.DEALER) as socket:
         socket.bind("inproc://refused")
         poller = zmq.Poller()

@@ -25,10 +25,20 @@ MODULES: Final = (
     "zmq.auth",
     "zmq.auth.asyncio",
     "zmq.auth.certs",
+    "zmq.auth.thread",
     "zmq.backend",
     "zmq.constants",
     "zmq.decorators",
+    "zmq.devices",
+    "zmq.devices.basedevice",
+    "zmq.devices.monitoredqueue",
+    "zmq.devices.monitoredqueuedevice",
+    "zmq.devices.proxydevice",
+    "zmq.devices.proxysteerabledevice",
     "zmq.error",
+    "zmq.log.handlers",
+    "zmq.ssh",
+    "zmq.ssh.tunnel",
     "zmq.sugar.attrsettr",
     "zmq.sugar.context",
     "zmq.sugar.frame",
@@ -41,20 +51,14 @@ MODULES: Final = (
     "zmq.utils.jsonapi",
     "zmq.utils.monitor",
     "zmq.utils.strtypes",
+    "zmq.utils.win32",
     "zmq.utils.z85",
 )
 """Of each of these the names in `__all__` are to be there; `zmq` and `zmq.asyncio` are compared by `dir` as well."""
 
 LEFT_OUT: Final = {
-    "zmq.auth.ioloop": "for tornado's old event loop; zmq.auth.asyncio is the same for asyncio's",
-    "zmq.auth.thread": "a thread with blocking sockets",
-    "zmq.devices": "threads and processes with blocking sockets; aiomq.proxy is a task",
-    "zmq.eventloop": "tornado, and blocking sockets in its loop",
-    "zmq.green": "gevent",
-    "zmq.log": "a logging handler that sends by a blocking socket",
-    "zmq.ssh": "tunnels through ssh processes",
+    "zmq.log.__main__": "a program that prints what PUBHandler sends",
     "zmq.utils.garbage": "frees C memory",
-    "zmq.utils.win32": "interrupts C calls",
 }
 """Modules that are not there, and why."""
 

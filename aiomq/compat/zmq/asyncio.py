@@ -13,12 +13,17 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import aiomq
-from aiomq.compat.zmq.constants import POLLIN, POLLOUT, PollEvent
+from aiomq.compat.zmq.constants import POLLIN, POLLOUT, RCVTIMEO, SNDTIMEO, Flag, PollEvent
+from aiomq.compat.zmq.error import Again
+from aiomq.compat.zmq.sugar.at_once import loop_runs
 from aiomq.compat.zmq.sugar.context import Context as _Context
+from aiomq.compat.zmq.sugar.homes import moved
+from aiomq.compat.zmq.sugar.io_thread import io_thread
+from aiomq.compat.zmq.sugar.messages import Load, Operation
 from aiomq.compat.zmq.sugar.poll import Poller as _Poller
 from aiomq.compat.zmq.sugar.poll import zmq_poll
 from aiomq.compat.zmq.sugar.socket import Socket as _Socket
-from aiomq.poller import Changes, follow_ready, refuse_libzmq
+from aiomq.poller import Changes, follow_ready, refuse_libzmq, wait_ready
 
 __all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]
 
@@ -139,14 +144,29 @@ class Socket(_Socket[Any]):
         """Return a socket with futures for the connections of another one."""
         return cls(_from_socket=socket, io_loop=io_loop)
 
-    def _run(self, operation: Callable[[], Coroutine[Any, Any, Any]], name: str, *, waits: bool = True) -> Any:
+    _blocks: ClassVar[bool] = False
+
+    def _run(self, operation: Operation, name: str, flags: int, event: PollEvent, load: Load | None = None) -> Any:
+        if self._served:
+            return _begin(_bridged(self, operation, flags, event, load), self._pending)
+        return self._begin(operation(flags) if load is None else _loaded(operation(flags), load), name)
+
+    def _expect_poller(self) -> None:
+        """Move to the I/O thread, if nothing but connecting was done: who polls it so means to stop the event loop."""
+        if self._served or self._used or self._shadow or not loop_runs():
+            return
+        inner = moved(self._inner)
+        if inner is not None:
+            self._take(inner)
+
+    def _begin(self, coroutine: Coroutine[Any, Any, Any], name: str) -> Any:
         context = self.__dict__.get("context")
         if context is not None and context._unstarted:
             context.start_sockets()
         direction = name[:4]
         first = direction not in self._used
         self._used.add(direction)
-        return _begin(operation(), self._pending, at_once=first)
+        return _begin(coroutine, self._pending, at_once=first)
 
     def close(self, linger: int | None = None) -> None:
         """Close the socket; what is pending on it is cancelled."""
@@ -159,7 +179,7 @@ class Socket(_Socket[Any]):
         ready = self._glances.look([(self, flags)]) if timeout == 0 else None
         if ready is not None:
             return _done(dict(ready).get(self, 0))
-        return self._run(lambda: _number(self._inner.poll(timeout, flags)), "poll")
+        return self._begin(_number(_poll([(self, flags)], timeout)), "poll")
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,6 +225,31 @@ class Poller(_Poller):
         return _begin(self._poll(timeout), self._pending)
 
     async def _poll(self, timeout: float | None) -> list[tuple[Any, int]]:
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None or timeout < 0 else loop.time() + timeout / 1000
+        while any(_is_served(socket) for socket, _ in self.sockets):
+            left = None if deadline is None else max(deadline - loop.time(), 0) * 1000
+            ready = await self._poll_until_changed(left)
+            if ready is not None:
+                return ready
+        left = None if deadline is None else max(deadline - loop.time(), 0) * 1000
+        return await self._follow(left)
+
+    async def _poll_until_changed(self, timeout: float | None) -> list[tuple[Any, int]] | None:
+        """Wait for sockets of which some live in the I/O thread; return None if others are registered meanwhile."""
+        change = _Change()
+        self._changes.add(change)
+        polling = asyncio.ensure_future(_poll(self.sockets, timeout))
+        try:
+            futures: set[asyncio.Future[Any]] = {polling, change.future}
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+            return polling.result() if polling.done() else None
+        finally:
+            self._changes.remove(change)
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+
+    async def _follow(self, timeout: float | None) -> list[tuple[Any, int]]:
         targets: dict[Any, Any] = {}
 
         def registered() -> list[tuple[Any, PollEvent]]:
@@ -238,14 +283,96 @@ class _Glances:
 _GLANCES: Final = 8
 
 
-async def _number(events: Awaitable[int]) -> int:
-    return int(await events)
+async def _number(ready: Awaitable[list[tuple[Any, int]]]) -> int:
+    return sum(events for _, events in await ready)
+
+
+async def _loaded(received: Awaitable[Any], load: Load) -> Any:
+    return load(await received)
+
+
+async def _bridged(socket: Socket, operation: Operation, flags: int, event: PollEvent, load: Load | None) -> Any:
+    """Send or receive by a socket of the I/O thread.
+
+    Cancellation: for a message it only waits; it is taken when it is there.
+    """
+    home = socket._home
+    assert home is not None
+    option = RCVTIMEO if event is PollEvent.POLLIN else SNDTIMEO
+    timeout = 0 if flags & Flag.DONTWAIT else socket._inner.get(option)
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout < 0 else loop.time() + timeout / 1000
+    while True:
+        try:
+            result = home.attempt(lambda: operation(flags | Flag.DONTWAIT))
+        except Again:
+            left = None if deadline is None else (deadline - loop.time()) * 1000
+            if left is not None and left <= 0:
+                raise
+            await _ready_elsewhere([(socket._inner, event)], left)
+        else:
+            return result if load is None else load(result)
+
+
+async def _ready_elsewhere(wanted: list[tuple[Any, PollEvent]], timeout: float | None) -> list[tuple[Any, PollEvent]]:
+    """Wait until sockets of the I/O thread are ready."""
+    future = asyncio.run_coroutine_threadsafe(wait_ready(wanted, timeout), io_thread().loop)
+    return await asyncio.wrap_future(future)
 
 
 def _done(result: T) -> asyncio.Future[T]:
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     future.set_result(result)
     return future
+
+
+async def _poll(sockets: list[tuple[Any, int]], timeout: float | None) -> list[tuple[Any, int]]:
+    known = {_target(socket): socket for socket, _ in sockets}
+    here = [(_target(socket), PollEvent(flags)) for socket, flags in sockets if not _is_served(socket)]
+    elsewhere = [(_target(socket), PollEvent(flags)) for socket, flags in sockets if _is_served(socket)]
+    if not here:
+        ready = await _ready_elsewhere(elsewhere, timeout)
+    else:
+        ready = await _first_ready(here, elsewhere, timeout)
+    return [(known[target] if isinstance(target, aiomq.Socket) else target, int(events)) for target, events in ready]
+
+
+def _is_served(socket: Any) -> bool:
+    """Return whether a socket lives in the I/O thread."""
+    return isinstance(socket, _Socket) and socket._served
+
+
+class _Change:
+    """A poll that is to begin again when what is registered has changed."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def changed(self) -> None:
+        """Another set is registered now."""
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+async def _first_ready(
+    here: list[tuple[Any, PollEvent]], elsewhere: list[tuple[Any, PollEvent]], timeout: float | None
+) -> list[tuple[Any, PollEvent]]:
+    """Wait until something is ready, in this loop or in the I/O thread."""
+    tasks = [
+        asyncio.ensure_future(wait_ready(here, timeout)),
+        asyncio.ensure_future(_ready_elsewhere(elsewhere, timeout)),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not any(
+            task.done() and not task.cancelled() and task.exception() is None and task.result() for task in tasks
+        ):
+            await asyncio.wait(tasks)
+        return [each for task in tasks if task.done() for each in task.result()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _target(socket: Any) -> Any:

@@ -23,12 +23,12 @@ ZMQBaseError = ZMQError
 
 
 class BlockingCallError(ZMQError, NotImplementedError):
-    """A call that would block its thread: messages move in an event loop here, and it would stand still."""
+    """A call that would block its thread, where an event loop would stand still."""
 
     def __init__(self, what: str, instead: str) -> None:
         text = (
-            f"{what} would block, and aiomq has no thread of its own to move messages meanwhile: {instead}."
-            " Programs that must block need pyzmq itself"
+            f"{what} would block the event loop: {instead}. A context that is made where no event loop runs has"
+            " sockets that may block in any thread without one"
         )
         super().__init__(_errno.ENOTSUP, text)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any, ClassVar, Final, Self
 
 import aiomq
 from aiomq.compat.zmq.constants import ContextOption, PollEvent, SocketOption
 from aiomq.compat.zmq.error import BlockingCallError, ZMQError
+from aiomq.compat.zmq.sugar.at_once import loop_runs
 from aiomq.compat.zmq.sugar.attrsettr import AttributeSetter
+from aiomq.compat.zmq.sugar.io_thread import io_thread, serves
 from aiomq.compat.zmq.sugar.socket import Socket
+from aiomq.compat.zmq.sugar.waiters import ThreadWaiter, Waiter
 
 __all__ = ["Context", "SyncContext"]
 
@@ -40,10 +43,17 @@ class Context(AttributeSetter):
     sockopts: dict[int, Any]
     _inner: aiomq.Context
     _shadow: bool
+    _served: bool
+    """Whether all plain sockets live in the I/O thread: the context was made where no event loop ran."""
+
     _unstarted: dict[Socket[Any], int]
     """Sockets that were made while no event loop ran, each with its thread."""
 
     _sockets: weakref.WeakSet[Socket[Any]]
+    __class_getitem__: ClassVar[classmethod[Any, Any, GenericAlias]] = classmethod(GenericAlias)
+    """`zmq.Context[zmq.Socket]` is written in annotations that are evaluated."""
+
+    _waiter: ClassVar[type[Waiter]] = ThreadWaiter
 
     def __init__(self, io_threads: int | Context = 1, shadow: Context | int = 0) -> None:
         if isinstance(io_threads, Context):
@@ -52,6 +62,7 @@ class Context(AttributeSetter):
         self._sockets = weakref.WeakSet()
         self._unstarted = {}
         self._shadow = bool(shadow)
+        self._served = shadow._served if isinstance(shadow, Context) else not loop_runs()
         if shadow:
             self._inner = _inner_of(shadow)
         else:
@@ -125,9 +136,7 @@ class Context(AttributeSetter):
 
     def _add_socket(self, socket: Socket[Any]) -> None:
         self._sockets.add(socket)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if not socket._blocks and not loop_runs():
             self._unstarted[socket] = threading.get_ident()
 
     def start_sockets(self) -> None:
@@ -214,21 +223,24 @@ class Context(AttributeSetter):
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def term(self) -> None:
-        """Terminate the context. What closed sockets have still to send leaves while the event loop goes on running.
+        """Terminate the context.
+
+        One whose sockets live in the I/O thread waits until they have sent what they hold, as LINGER allows: whoever
+        waits on one gets ContextTerminated. Of another one what is queued leaves while the event loop goes on running.
 
         Raises:
-            BlockingCallError: a socket is open: libzmq would wait for it to be closed.
+            BlockingCallError: a socket of an event loop is open: libzmq would wait for it to be closed.
         """
         if self.closed:
             return
         if self._shadow:
             raise ZMQError(errno.ENOTSUP, "this context is the shadow of another one: terminate that one")
-        if any(not socket.closed for socket in self._sockets):
+        if any(not socket.closed and not socket._served for socket in tuple(self._sockets)):
             raise BlockingCallError(
                 "Context.term() with open sockets",
                 "close the sockets first, or call destroy(), or leave `async with` of a zmq.asyncio.Context",
             )
-        self._inner.destroy()
+        self._end(None)
 
     def destroy(self, linger: int | None = None) -> None:
         """Close all sockets of this context and terminate it.
@@ -239,7 +251,14 @@ class Context(AttributeSetter):
         for socket in list(self._sockets):
             socket.close(linger)
         if not self._shadow:
-            self._inner.destroy(linger)
+            self._end(linger)
+
+    def _end(self, linger: int | None) -> None:
+        inner = self._inner
+        inner.destroy(linger)
+        # In a running loop nothing is waited for: it may have to move what is left itself, and the thread goes on.
+        if not loop_runs() and any(core.thread is not None and serves(core.loop) for core in tuple(inner._cores)):
+            io_thread().wait(inner.term, self._waiter(), "Context.term()")
 
     def __enter__(self) -> Self:
         return self
@@ -256,7 +275,7 @@ class Context(AttributeSetter):
     __deepcopy__ = __copy__
 
     def __repr__(self) -> str:
-        module = type(self).__module__.removesuffix(".sugar.context")
+        module = type(self).__module__.removesuffix(".sugar.context").removesuffix(".core")
         number = len(self._sockets)
         sockets = f"{number} socket{'s' if number > 1 else ''}" if number else ""
         return f"<{module}.{type(self).__name__}({sockets}){' closed' if self.closed else ''}>"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import pickle
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
 
 import aiomq
-from aiomq.compat.zmq.constants import POLLIN, Flag, PollEvent
-from aiomq.compat.zmq.error import BlockingCallError
+from aiomq.compat.zmq.constants import PollEvent
+from aiomq.compat.zmq.sugar.at_once import Started
 from aiomq.compat.zmq.sugar.attrsettr import AttributeSetter
+from aiomq.compat.zmq.sugar.waiters import ThreadWaiter, Waiter
 from aiomq.compat.zmq.utils import jsonapi
 
-__all__ = ["DEFAULT_PROTOCOL", "Messages", "Started"]
+__all__ = ["DEFAULT_PROTOCOL", "Load", "Messages", "Operation"]
 
 DEFAULT_PROTOCOL: Final = pickle.DEFAULT_PROTOCOL
 
-Started = Coroutine[Any, Any, Any]
+Operation = Callable[[int], Started]
+Load = Callable[[Any], Any]
 
 
 class Messages(AttributeSetter):
@@ -25,28 +26,20 @@ class Messages(AttributeSetter):
 
     _inner: aiomq.Socket
 
-    def _run(self, operation: Callable[[], Started], name: str, *, waits: bool = True) -> Any:
-        """Do something without blocking; with `waits`, it is refused where it could take longer.
+    _waiter: ClassVar[type[Waiter]] = ThreadWaiter
+    """How a call waits that may."""
 
-        A coroutine with DONTWAIT, or a timeout of 0, suspends at most once: to let the event loop have its turn.
+    def _run(self, operation: Operation, name: str, flags: int, event: PollEvent, load: Load | None = None) -> Any:
+        """Send or receive: at once if that is possible, else by waiting, where the thread may wait.
+
+        Args:
+            operation: makes the coroutine, of the flags it is to have.
+            name: of the method, for an error.
+            flags: that the method was called with.
+            event: what the socket must be ready for.
+            load: what is to be done to the result.
         """
-        if self._inner.closed:
-            raise aiomq.ZMQError(errno.ENOTSOCK, "this socket is closed")
-        if waits:
-            raise BlockingCallError(
-                f"Socket.{name}()", f"use zmq.asyncio.Context and `await socket.{name}(...)`, or pass zmq.NOBLOCK"
-            )
-        for _ in range(_MOST_TURNS):
-            coroutine = operation()
-            try:
-                coroutine.send(None)
-            except StopIteration as result:
-                return result.value
-            coroutine.close()
-        raise aiomq.Again(f"Socket.{name}() needs a turn of the event loop first")
-
-    def _move(self, operation: Callable[[], Started], name: str, flags: int) -> Any:
-        return self._run(operation, name, waits=not flags & Flag.DONTWAIT)
+        raise NotImplementedError
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -60,8 +53,11 @@ class Messages(AttributeSetter):
         group: str | None = None,
     ) -> Any:
         """Send one frame; see `aiomq.Socket.send`."""
-        return self._move(
-            lambda: self._inner.send(data, flags, copy, track, routing_id=routing_id, group=group), "send", flags
+        return self._run(
+            lambda flags: self._inner.send(data, flags, copy, track, routing_id=routing_id, group=group),
+            "send",
+            flags,
+            PollEvent.POLLOUT,
         )
 
     def send_multipart(
@@ -72,7 +68,12 @@ class Messages(AttributeSetter):
         if kwargs:
             (part,) = parts  # routing_id and group are for messages of one frame
             return self.send(part, flags, copy, track, **kwargs)
-        return self._move(lambda: self._inner.send_multipart(parts, flags, copy, track), "send_multipart", flags)
+        return self._run(
+            lambda flags: self._inner.send_multipart(parts, flags, copy, track),
+            "send_multipart",
+            flags,
+            PollEvent.POLLOUT,
+        )
 
     def send_string(self, u: str, flags: int = 0, copy: bool = True, encoding: str = "utf-8", **kwargs: Any) -> Any:
         """Send a text as one frame."""
@@ -101,18 +102,25 @@ class Messages(AttributeSetter):
 
     def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
         """Receive one frame; see `aiomq.Socket.recv`."""
-        return self._move(lambda: self._inner.recv(flags, copy, track), "recv", flags)
+        return self._run(lambda flags: self._inner.recv(flags, copy, track), "recv", flags, PollEvent.POLLIN)
 
     def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
         """Receive a whole message; see `aiomq.Socket.recv_multipart`."""
-        return self._move(lambda: self._inner.recv_multipart(flags, copy, track), "recv_multipart", flags)
+        return self._run(
+            lambda flags: self._inner.recv_multipart(flags, copy, track), "recv_multipart", flags, PollEvent.POLLIN
+        )
 
     def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> Any:
         """Receive one frame into a buffer; see `aiomq.Socket.recv_into`."""
-        return self._move(lambda: self._inner.recv_into(buffer, nbytes=nbytes, flags=flags), "recv_into", flags)
+        return self._run(
+            lambda flags: self._inner.recv_into(buffer, nbytes=nbytes, flags=flags),
+            "recv_into",
+            flags,
+            PollEvent.POLLIN,
+        )
 
-    def _recv_as(self, load: Callable[[bytes], Any], name: str, flags: int) -> Any:
-        return self._move(lambda: _loaded(self._inner.recv(flags), load), name, flags)
+    def _recv_as(self, load: Load, name: str, flags: int) -> Any:
+        return self._run(self._inner.recv, name, flags, PollEvent.POLLIN, load)
 
     def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> Any:
         """Receive one frame as text."""
@@ -130,29 +138,10 @@ class Messages(AttributeSetter):
 
     def recv_serialized(self, deserialize: Callable[[list[Any]], Any], flags: int = 0, copy: bool = True) -> Any:
         """Receive a message and return what `deserialize` makes of its frames."""
-        return self._move(
-            lambda: _loaded(self._inner.recv_multipart(flags, copy), deserialize), "recv_serialized", flags
+        return self._run(
+            lambda flags: self._inner.recv_multipart(flags, copy),
+            "recv_serialized",
+            flags,
+            PollEvent.POLLIN,
+            deserialize,
         )
-
-    def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
-        """Return what the socket is ready for now.
-
-        Args:
-            timeout: milliseconds; other than 0 is for sockets of zmq.asyncio.
-            flags: POLLIN, POLLOUT or both.
-
-        Raises:
-            BlockingCallError: `timeout` is not 0.
-        """
-        if timeout != 0:
-            raise BlockingCallError("Socket.poll()", "use zmq.asyncio.Context and `await socket.poll(...)`")
-        self._inner.gates(PollEvent(flags))  # raises if it is closed, or of another event loop
-        return int(self._inner.ready_events()) & flags
-
-
-_MOST_TURNS: Final = 8
-"""Suspensions of a call that does not wait: for turns of the event loop."""
-
-
-async def _loaded(received: Awaitable[Any], load: Callable[[Any], Any]) -> Any:
-    return load(await received)

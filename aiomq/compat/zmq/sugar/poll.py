@@ -1,19 +1,25 @@
-"""`zmq.Poller` and `zmq.select`, as far as they need not block."""
+"""`zmq.Poller` and `zmq.select`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import select as system
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from aiomq.compat.zmq.constants import POLLERR, POLLIN, POLLOUT, PollEvent
 from aiomq.compat.zmq.error import BlockingCallError
+from aiomq.compat.zmq.sugar.blocking import refuse_in_loop
+from aiomq.compat.zmq.sugar.io_thread import io_thread
 from aiomq.compat.zmq.sugar.socket import Socket
+from aiomq.compat.zmq.sugar.waiters import ThreadWaiter, Waiter
 
 __all__ = ["Poller", "select", "zmq_poll"]
 
 
 class Poller:
     """A set of sockets and descriptors, with the events to wait for of each."""
+
+    _waiter: ClassVar[type[Waiter]] = ThreadWaiter
 
     def __init__(self) -> None:
         self._flags: dict[Any, int] = {}
@@ -28,6 +34,8 @@ class Poller:
 
     def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
         """Add something, or change its events; no events is the same as `unregister`."""
+        if isinstance(socket, Socket):
+            socket._expect_poller()
         if flags:
             self._flags[socket] = flags
         else:
@@ -42,46 +50,67 @@ class Poller:
         del self._flags[socket]
 
     def poll(self, timeout: float | None = None) -> Any:
-        """Return what is ready now.
-
-        Raises:
-            BlockingCallError: `timeout` is not 0.
-        """
-        return zmq_poll(self.sockets, -1 if timeout is None else int(timeout))
+        """Return what is ready, and for what; wait for it where that is possible, see `zmq_poll`."""
+        return zmq_poll(self.sockets, -1 if timeout is None else timeout, self._waiter)
 
 
-def zmq_poll(sockets: Sequence[tuple[Any, int]], timeout: int = -1) -> list[tuple[Any, int]]:
-    """Return what of these is ready now, and for what.
+def zmq_poll(
+    sockets: Sequence[tuple[Any, int]], timeout: float = -1, waiter: Callable[[], Waiter] = ThreadWaiter
+) -> list[tuple[Any, int]]:
+    """Return what of these is ready, and for what.
+
+    Args:
+        sockets: sockets, descriptors, and what has a `fileno`, each with the events that are wanted.
+        timeout: milliseconds to wait for the first of them; negative for no limit.
+        waiter: how to wait.
 
     Raises:
-        BlockingCallError: `timeout` (milliseconds) is not 0, or there are descriptors among them, which need a turn of
-            the event loop to be looked at.
+        BlockingCallError: nothing is ready, and a socket among them belongs to an event loop, or one runs in this
+            thread and `timeout` is no limit.
     """
-    if timeout != 0:
+    sockets = [(_polled(socket), flags) for socket, flags in sockets]
+    ready = [(socket, now) for socket, flags in sockets if (now := _glance(socket, flags))]
+    if ready or timeout == 0:
+        return ready
+    if any(isinstance(socket, Socket) and socket._home is None for socket, _ in sockets):
         raise BlockingCallError("zmq_poll()", "use `await zmq.asyncio.Poller().poll(timeout)`, or a timeout of 0")
-    ready = []
-    for socket, flags in sockets:
-        if not isinstance(socket, Socket):
-            raise BlockingCallError("to poll a descriptor", "use `await zmq.asyncio.Poller().poll()`")
-        socket._inner.gates(PollEvent(flags))  # raises if it is closed, or of another event loop
-        now = int(socket._inner.ready_events()) & flags
-        if now:
-            ready.append((socket, now))
-    return ready
+    if timeout < 0:
+        refuse_in_loop("zmq_poll()", "`await zmq.asyncio.Poller().poll()`, or a timeout")
+    known = {socket._inner if isinstance(socket, Socket) else socket: socket for socket, _ in sockets}
+    wanted = [(target, PollEvent(flags)) for target, (_, flags) in zip(known, sockets, strict=True)]
+    found = io_thread().poll(wanted, timeout, waiter())
+    return [(known[target], int(events)) for target, events in found]
+
+
+def _polled(socket: Any) -> Any:
+    """Return what stands for something in the result: of what is no socket of ours the descriptor, as in pyzmq."""
+    return socket if isinstance(socket, (Socket, int)) else socket.fileno()
+
+
+def _glance(socket: Any, flags: int) -> int:
+    """Return what something is ready for now."""
+    if isinstance(socket, Socket):
+        return socket._ready(flags)
+    readable, writable, broken = system.select(
+        [socket] if flags & POLLIN else [], [socket] if flags & POLLOUT else [], [socket] if flags & POLLERR else [], 0
+    )
+    return (POLLIN if readable else 0) | (POLLOUT if writable else 0) | (POLLERR if broken else 0)
 
 
 def select(
     rlist: list[Any], wlist: list[Any], xlist: list[Any], timeout: float | None = None
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    """Return which of these sockets are ready now, as `select.select` does.
+    """Return which of these sockets are ready, as `select.select` does; see `zmq_poll`.
 
-    Raises:
-        BlockingCallError: `timeout` (seconds) is not 0.
+    Args:
+        rlist: those to receive from.
+        wlist: those to send to.
+        xlist: those that may have an error; sockets never have one.
+        timeout: seconds to wait for the first of them; None or negative for no limit.
     """
-    if timeout != 0:
-        raise BlockingCallError("zmq.select()", "use `await zmq.asyncio.Poller().poll(timeout)`, or a timeout of 0")
     wanted = ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR))
     everything = {socket: sum(int(flag) for each, flag in wanted if socket in each) for socket in rlist + wlist + xlist}
-    ready = dict(zmq_poll(list(everything.items()), 0))
+    milliseconds = -1 if timeout is None or timeout < 0 else timeout * 1000
+    ready = dict(zmq_poll(list(everything.items()), milliseconds))
     lists = [[socket for socket in each if ready.get(socket, 0) & flag] for each, flag in wanted]
     return lists[0], lists[1], lists[2]

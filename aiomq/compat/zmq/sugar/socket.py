@@ -1,4 +1,4 @@
-"""`zmq.Socket`: an `aiomq.Socket` with pyzmq's manners. It can do all but block."""
+"""`zmq.Socket`: an `aiomq.Socket` with pyzmq's manners."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import errno
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import aiomq
 from aiomq.compat.zmq import constants
-from aiomq.compat.zmq.constants import SocketOption, SocketType
-from aiomq.compat.zmq.error import ZMQError
-from aiomq.compat.zmq.sugar.messages import Messages
+from aiomq.compat.zmq.constants import PollEvent, SocketOption, SocketType
+from aiomq.compat.zmq.error import BlockingCallError, ZMQError
+from aiomq.compat.zmq.sugar.at_once import loop_runs
+from aiomq.compat.zmq.sugar.blocking import BlockingMessages, ready_now, refuse_in_loop
+from aiomq.compat.zmq.sugar.homes import is_served, settle
+from aiomq.compat.zmq.sugar.io_thread import IoThread, io_thread
 
 if TYPE_CHECKING:
     from aiomq.compat.zmq.sugar.context import Context
@@ -23,14 +26,16 @@ _addresses: Final[weakref.WeakValueDictionary[int, aiomq.Socket]] = weakref.Weak
 """What `underlying` of a socket stands for."""
 
 S = TypeVar("S", bound="Socket[Any]")
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Socket(Messages, Generic[T_co]):
+class Socket(BlockingMessages, Generic[T_co]):
     """Made by `Context.socket`, or of another socket that it then shares its connections with.
 
-    Its calls never block: those that would raise `BlockingCallError`. With zmq.NOBLOCK they can be used in an event
-    loop; `zmq.asyncio.Socket` is what is meant to be.
+    If it or its context was made where no event loop runs, the socket lives in the I/O thread, and may be used from
+    anywhere: its calls block as long as they have to, except in a running event loop without a limit to the time. Else
+    it belongs to the event loop, and what cannot be done at once is refused with `BlockingCallError`.
     """
 
     copy_threshold: int = 65536
@@ -39,6 +44,7 @@ class Socket(Messages, Generic[T_co]):
     _inner: aiomq.Socket
     _shadow: bool
     _monitor_socket: Any
+    _served: bool
 
     def __init__(
         self,
@@ -64,7 +70,34 @@ class Socket(Messages, Generic[T_co]):
             self._inner = ctx_or_socket._inner.socket(socket_type)
             self.context = ctx_or_socket
             ctx_or_socket._add_socket(self)
-        _addresses[id(self._inner)] = self._inner
+            if self._blocks and (ctx_or_socket._served or not loop_runs()):
+                settle(self._inner)
+        self._take(self._inner)
+
+    def _take(self, inner: aiomq.Socket) -> None:
+        """Stand for this socket from now on."""
+        self._inner = inner
+        self._served = is_served(inner)
+        _addresses[id(inner)] = inner
+
+    _blocks: ClassVar[bool] = True
+    """Whether calls give results, and not futures of them."""
+
+    @property
+    def _home(self) -> IoThread | None:
+        return io_thread() if self._served else None
+
+    def _do(self, function: Callable[[], T]) -> T:
+        """Return what a function that does not wait returns where the socket lives."""
+        return io_thread().do(function) if self._served else function()
+
+    def _expect_poller(self) -> None:
+        """Be ready for a plain Poller: a plain socket always is."""
+
+    def _ready(self, events: int) -> int:
+        """Return what of some events the socket is ready for now."""
+        inner = self._inner
+        return self._do(lambda: ready_now(inner, events))
 
     @classmethod
     def shadow(cls, address: int | Socket[Any]) -> Self:
@@ -92,43 +125,45 @@ class Socket(Messages, Generic[T_co]):
 
     def bind(self, addr: str | bytes) -> _SocketContext[Self]:
         """Bind to an address; the result unbinds at the end of a `with` block, and gives the socket in it."""
-        bound = self._inner.bind(addr)
+        bound = self._do(lambda: self._inner.bind(addr))
         return _SocketContext(self, "bind", bound.addr)
 
     def connect(self, addr: str | bytes) -> _SocketContext[Self]:
         """Connect to an address; the result disconnects at the end of a `with` block, and gives the socket in it."""
-        connected = self._inner.connect(addr)
+        connected = self._do(lambda: self._inner.connect(addr))
         return _SocketContext(self, "connect", connected.addr)
 
     def unbind(self, addr: str | bytes) -> None:
         """Take back a bind."""
-        self._inner.unbind(addr)
+        self._do(lambda: self._inner.unbind(addr))
 
     def disconnect(self, addr: str | bytes) -> None:
         """Take back a connect."""
-        self._inner.disconnect(addr)
+        self._do(lambda: self._inner.disconnect(addr))
 
-    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Bind to a free port of an address without one, and return the port."""
-        return self._inner.bind_to_random_port(addr, min_port, max_port, max_tries)
+        return self._do(lambda: self._inner.bind_to_random_port(addr, min_port, max_port, max_tries))
 
     def join(self, group: str) -> None:
         """Receive what is sent to a group, on a DISH socket."""
-        self._inner.join(group)
+        self._do(lambda: self._inner.join(group))
 
     def leave(self, group: str) -> None:
         """Receive no more of what is sent to a group, on a DISH socket."""
-        self._inner.leave(group)
+        self._do(lambda: self._inner.leave(group))
 
     # -- options -----------------------------------------------------------------------------------------------------
 
     def set(self, option: int, optval: Any) -> None:
         """Set an option."""
-        self._inner.set(option, optval)
+        self._do(lambda: self._inner.set(option, optval))
 
     def get(self, option: int) -> Any:
         """Return the value of an option."""
-        return self._inner.get(option)
+        return self._do(lambda: self._inner.get(option))
 
     setsockopt = set
     getsockopt = get
@@ -141,22 +176,22 @@ class Socket(Messages, Generic[T_co]):
 
     def set_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
         """Set an option to a text, encoded."""
-        self._inner.set_string(option, optval, encoding)
+        self._do(lambda: self._inner.set_string(option, optval, encoding))
 
     def get_string(self, option: int, encoding: str = "utf-8") -> str:
         """Return the value of an option that is a text."""
-        return self._inner.get_string(option, encoding)
+        return self._do(lambda: self._inner.get_string(option, encoding))
 
     setsockopt_string = setsockopt_unicode = set_string
     getsockopt_string = getsockopt_unicode = get_string
 
     def subscribe(self, topic: str | bytes) -> None:
         """Receive the messages whose first frame begins with `topic`."""
-        self._inner.subscribe(topic)
+        self._do(lambda: self._inner.subscribe(topic))
 
     def unsubscribe(self, topic: str | bytes) -> None:
         """Take back one `subscribe` of the same topic."""
-        self._inner.unsubscribe(topic)
+        self._do(lambda: self._inner.unsubscribe(topic))
 
     def get_hwm(self) -> int:
         """Return the mark for sending."""
@@ -165,8 +200,8 @@ class Socket(Messages, Generic[T_co]):
 
     def set_hwm(self, value: int) -> None:
         """Set the marks for sending and receiving."""
-        self._inner.set(constants.SNDHWM, value)
-        self._inner.set(constants.RCVHWM, value)
+        self.set(constants.SNDHWM, value)
+        self.set(constants.RCVHWM, value)
 
     hwm = property(get_hwm, set_hwm)
 
@@ -197,12 +232,15 @@ class Socket(Messages, Generic[T_co]):
 
     def monitor(self, addr: str | None, events: int = int(constants.EVENT_ALL)) -> None:
         """Send what happens to this socket's connections to an inproc address; None for an address ends that."""
-        self._inner.monitor(addr, None if addr is None else events)
+        self._do(lambda: self._inner.monitor(addr, None if addr is None else events))
 
     def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Self:
         """Return a PAIR socket that receives the events; see `zmq.utils.monitor.recv_monitor_message`."""
         if self._monitor_socket is None or self._monitor_socket.closed:
-            reader = type(self)(shadow=Socket._of(self._inner.get_monitor_socket(events, addr), self.context))
+            inner = self._do(lambda: self._inner.get_monitor_socket(events, addr))
+            if self._served:
+                settle(inner)
+            reader = type(self)(shadow=Socket._of(inner, self.context))
             reader._shadow = False
             self.context._add_socket(reader)
             self._monitor_socket = reader
@@ -212,7 +250,7 @@ class Socket(Messages, Generic[T_co]):
     def disable_monitor(self) -> None:
         """End what `monitor` or `get_monitor_socket` began."""
         self._monitor_socket = None
-        self._inner.disable_monitor()
+        self._do(self._inner.disable_monitor)
 
     @classmethod
     def _of(cls, inner: aiomq.Socket, context: Context) -> Socket[Any]:
@@ -234,7 +272,29 @@ class Socket(Messages, Generic[T_co]):
         context = self.__dict__.get("context")
         if context is not None:
             context._rm_socket(self)
-        self._inner.close(linger)
+        self._do(lambda: self._inner.close(linger))
+
+    def poll(self, timeout: float | None = None, flags: int = constants.POLLIN) -> Any:
+        """Return what the socket is ready for; wait for it where that is possible, see `zmq.Poller`.
+
+        Args:
+            timeout: milliseconds; None or negative for no limit.
+            flags: POLLIN, POLLOUT or both.
+
+        Raises:
+            BlockingCallError: it is ready for nothing, and belongs to an event loop, or one runs in this thread and
+                there is no limit.
+        """
+        ready = self._ready(flags)
+        if ready or timeout == 0:
+            return ready
+        home = self._home
+        if home is None:
+            raise BlockingCallError("Socket.poll()", "use zmq.asyncio.Context and `await socket.poll(...)`")
+        if timeout is None or timeout < 0:
+            refuse_in_loop("Socket.poll()", "`await socket.poll()` of zmq.asyncio, or a timeout")
+        found = home.poll([(self._inner, PollEvent(flags))], timeout, self._waiter())
+        return int(found[0][1]) if found else 0
 
     def __enter__(self) -> Self:
         return self
@@ -243,7 +303,7 @@ class Socket(Messages, Generic[T_co]):
         self.close()
 
     def __repr__(self) -> str:
-        module = type(self).__module__.removesuffix(".sugar.socket")
+        module = type(self).__module__.removesuffix(".sugar.socket").removesuffix(".core")
         return f"<{module}.{type(self).__name__}(zmq.{self.type.name}){' closed' if self.closed else ''}>"
 
 
