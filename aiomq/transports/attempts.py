@@ -226,6 +226,8 @@ class Attempt(Generic[TargetT_contra]):
             raise OSError(number, f"{os.strerror(number)}: connect call failed {address.where}")
         assert self._sock is not None
         self._way.transport.check(self._sock, self._way.target)
+        if not self._way.options.socks_proxy:  # a proxy can still take its time
+            self._stop_timer()
         self._start_task(None)
 
     def _failed(self, error: OSError) -> None:
