@@ -334,8 +334,9 @@ class Dialer(Generic[TargetT_contra]):
             self._next.cancel()
             self._next = None
         if self._dialing is not None and self._connection is None:  # else it is just about to be done
-            self._dialing.cancel()
-        self._maybe_end()
+            self._dialing.cancel()  # which ends this, now or later
+        else:
+            self._maybe_end()
 
     def _cancel_kill_timer(self) -> None:
         if self._kill_timer is not None:
