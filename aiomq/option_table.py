@@ -105,7 +105,11 @@ _SPECS: Final = (
         "How far the wait before connecting again may double; 0 is no doubling.",
         unit=_MILLISECONDS,
     ),
-    number(_O.CONNECT_TIMEOUT, "How long one attempt to connect may take; 0 is up to the system.", unit=_MILLISECONDS),
+    number(
+        _O.CONNECT_TIMEOUT,
+        "How long one attempt may take to connect, once its name is looked up; 0 is up to the system.",
+        unit=_MILLISECONDS,
+    ),
     number(_O.HANDSHAKE_IVL, "How long the handshake may take; 0 is no limit.", unit=_MILLISECONDS),
     number(_O.HEARTBEAT_IVL, "How often to send a PING; 0 is never.", unit=_MILLISECONDS),
     number(

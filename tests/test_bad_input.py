@@ -159,10 +159,10 @@ async def test_an_address_of_nobody_cannot_be_bound(
 async def test_a_host_that_cannot_be_resolved_is_tried_again_and_told_to_the_monitor(
     context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unknown(*_: object, **__: object) -> None:
+    def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with context.socket(aiomq.PUSH, linger=0, reconnect_ivl=1) as push, push.monitor() as events:
         push.connect("tcp://no-such-host.invalid:5555")
         await push.send(b"patient")

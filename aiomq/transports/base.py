@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiomq.constants import Event, SocketOption
 from aiomq.durable import Durability
@@ -13,14 +13,23 @@ from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import PeerOwner, StreamPeer
 from aiomq.transports.connection import Connection
+from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
-__all__ = ["ConnectionFactory", "SocketHost", "StreamTransport", "TargetT_contra"]
+__all__ = ["Address", "ConnectionFactory", "SocketHost", "StreamTransport", "TargetT_contra"]
 
 TargetT_contra = TypeVar("TargetT_contra", contravariant=True)
 
 ConnectionFactory = Callable[[], Connection]
+
+
+class Address(NamedTuple):
+    """What the system connects to."""
+
+    family: int
+    where: Any
+    """As the system calls of its family take it."""
 
 
 class StreamTransport(Protocol, Generic[TargetT_contra]):
@@ -41,26 +50,68 @@ class StreamTransport(Protocol, Generic[TargetT_contra]):
     ) -> asyncio.AbstractServer:
         """Accept connections from a bound socket."""
 
-    async def open(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        endpoint: TargetT_contra,
-        options: SocketOptions,
-        factory: ConnectionFactory,
-        begun: Callable[[bool], None],
-    ) -> None:
-        """Connect once: resolve, try all addresses.
+    # -- what an attempt to connect needs, in this order (see `attempts`) ---------------------------------------------
+
+    takes_time: bool
+    """Whether the system may need a while to connect, which monitors are told of."""
+
+    def names(self, target: TargetT_contra, options: SocketOptions) -> Sequence[Name]:
+        """Return what has to be looked up in every attempt; nothing for numbers and paths."""
+
+    def addresses(
+        self, target: TargetT_contra, options: SocketOptions, found: Mapping[Name, Sequence[AddressInfo]]
+    ) -> Sequence[Address]:
+        """Return where to connect to, in order; at least one address.
 
         Args:
-            loop: the loop that the connection is for.
-            endpoint: where to.
+            target: the endpoint.
             options: of the socket.
-            factory: makes the protocol of the connection.
-            begun: to be called once there is a system socket that begins to connect, and told whether that takes time.
+            found: what the names of `names` were found to mean.
 
         Raises:
-            OSError: none of them answered.
+            OSError: there is none.
         """
+
+    def is_lasting(self, target: TargetT_contra, options: SocketOptions) -> bool:
+        """Tell whether the addresses are the same in every attempt."""
+
+    def open_socket(self, family: int) -> socket.socket:
+        """Return a new system socket that does not block.
+
+        Raises:
+            OSError: the platform has none of this kind, or no more of them.
+        """
+
+    def prepare(
+        self,
+        sock: socket.socket,
+        target: TargetT_contra,
+        options: SocketOptions,
+        found: Mapping[Name, Sequence[AddressInfo]],
+    ) -> None:
+        """Set a socket's options before it connects, and bind it to where it is to connect from.
+
+        Raises:
+            OSError: the system does not take them.
+        """
+
+    def check(self, sock: socket.socket, target: TargetT_contra) -> None:
+        """Find out whether a socket that has connected has somebody at the other end.
+
+        Raises:
+            OSError: it has not.
+        """
+
+    async def introduce(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, target: TargetT_contra, options: SocketOptions
+    ) -> None:
+        """Tell whoever stands between what to connect to; most have nobody there.
+
+        Raises:
+            OSError: that one did not.
+        """
+
+    # -- connected, accepted, closed ----------------------------------------------------------------------------------
 
     def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
         """Set the options of an accepted connection.

@@ -17,6 +17,7 @@ from aiomq.constants import Event, ReconnectStop
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
 from aiomq.transports.addresses import endpoint_at
+from aiomq.transports.attempts import Attempt, Way
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
 from aiomq.transports.descriptors import descriptor_of
@@ -81,7 +82,10 @@ class Dialer(Generic[TargetT_contra]):
         self._connection: Connection | None = None
         self._awaited: Connection | None = None
         """What the attempt that goes on is about to make."""
-        self._dialing: asyncio.Task[None] | None = None
+        self._way: Way[TargetT_contra] | None = None
+        self._next: asyncio.Handle | None = None
+        """What will begin the next attempt."""
+        self._dialing: Attempt[TargetT_contra] | None = None
         self._identified = False
         self._refused = False
         """The socket did not let this connection's peer in: another attempt is to bring a new one."""
@@ -114,52 +118,57 @@ class Dialer(Generic[TargetT_contra]):
     # -- attempts ----------------------------------------------------------------------------------------------------
 
     def _dial(self, *, wait: bool) -> None:
-        self._dialing = self._owner.loop.create_task(self._attempt(wait), name=f"aiomq connect {self.endpoint}")
-        # Not a `finally` in the task: one that is cancelled before it ever ran has none.
-        self._dialing.add_done_callback(self._attempt_done)
+        self._next = self._owner.loop.call_soon(self._pause if wait else self._attempt)
 
-    def _attempt_done(self, task: asyncio.Task[None]) -> None:
-        if self._dialing is task:
-            self._dialing = None
-        if task.cancelled():
-            self._awaited = None
-            if self._connection is None:
-                self._tell_closed(None)
-            else:  # made, and closed again: not every loop tells it so
-                self._connection.connection_lost(None)
-        if not task.cancelled() and task.exception() is not None:
-            self._give_up()
-            task.get_loop().call_exception_handler(
-                {"message": f"connecting to {self.endpoint} failed", "exception": task.exception(), "task": task}
+    def _pause(self, failure: OSError | None = None) -> None:
+        """Wait for the time of the next attempt."""
+        pause = self._backoff.next_ms()
+        self._tell(Event.CONNECT_RETRIED, pause, failure)
+        self._next = self._owner.loop.call_later(pause / 1000, self._attempt)
+
+    def _attempt(self) -> None:
+        self._next = None
+        if self._way is None:
+            self._way = Way(
+                self._owner.loop,
+                self._transport,
+                self._target,
+                self._options,
+                self._make_connection,
+                self._begun,
+                self.endpoint,
             )
-        elif self._closed:
+        self._dialing = Attempt(self._way, self._attempt_done)
+        self._dialing.start()
+
+    def _attempt_done(self, attempt: Attempt[TargetT_contra], error: BaseException | None) -> None:
+        """There is a connection, or the attempt was cancelled, or it failed."""
+        if self._dialing is attempt:
+            self._dialing = None
+        if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
+            self._give_up()
+            self._owner.loop.call_exception_handler(
+                {"message": f"connecting to {self.endpoint} failed", "exception": error}
+            )
+        elif error is not None and attempt.is_made:
+            if self._connection is not None:  # cancelled or lost before it was handed on: not every loop tells it so
+                self._connection.connection_lost(error if isinstance(error, OSError) else None)
+        elif isinstance(error, OSError):
+            self._failed(error)
+        elif error is not None:
+            self._awaited = None
+            self._tell_closed(None)
+        if self._closed:
             self._maybe_end()
 
-    async def _attempt(self, wait: bool) -> None:
-        """Try until there is a connection. Ends without one only if it is not to try again."""
-        owner, options = self._owner, self._options
-        failure: OSError | None = None
-        while True:
-            if wait:
-                pause = self._backoff.next_ms()
-                self._tell(Event.CONNECT_RETRIED, pause, failure)
-                await asyncio.sleep(pause / 1000)
-            wait = True
-            try:
-                async with asyncio.timeout(options.connect_timeout / 1000 or None):
-                    await self._transport.open(owner.loop, self._target, options, self._make_connection, self._begun)
-            except OSError as error:  # a TimeoutError is one
-                if self._connection is not None:  # made in the moment the time was over, and not handed on
-                    self._connection.connection_lost(error)
-                    return
-                self._awaited = None
-                failure = error
-                self._tell_closed(error, is_last=options.reconnect_ivl <= 0)
-                if self._stops_after(error) or self._has_no_use():
-                    owner.loop.call_soon(self._give_up)  # not from here: it cancels this task
-                    return
-            else:
-                return
+    def _failed(self, error: OSError) -> None:
+        """Try again, if there is any use in it."""
+        self._awaited = None
+        self._tell_closed(error, is_last=self._options.reconnect_ivl <= 0)
+        if self._stops_after(error) or self._has_no_use():
+            self._give_up()
+        else:
+            self._pause(error)
 
     def _has_no_use(self) -> bool:
         """Tell whether nothing would come of a connection: a peer that left, unless it lingers with messages."""
@@ -168,7 +177,7 @@ class Dialer(Generic[TargetT_contra]):
     def _stops_after(self, error: OSError) -> bool:
         """Tell whether to try no more after an attempt that failed."""
         stop = self._options.reconnect_stop
-        refused = isinstance(error, ConnectionRefusedError)
+        refused = bool(stop) and isinstance(error, ConnectionRefusedError)
         if refused and stop & ReconnectStop.CONN_REFUSED:
             return True
         if refused and stop & ReconnectStop.AFTER_DISCONNECT and self in self._owner.leaving:
@@ -214,6 +223,8 @@ class Dialer(Generic[TargetT_contra]):
             return
         self._opened = False
         self._connection = connection
+        if self._dialing is not None:
+            self._dialing.is_made = True
         self._backoff.reset()
         self.emit(Event.CONNECTED, connection, connection.fd)
         if self._ended:
@@ -319,13 +330,17 @@ class Dialer(Generic[TargetT_contra]):
         """End now: no further attempt, no peer, no connection."""
         self._closed = self._ended = True
         self._cancel_kill_timer()
-        if self._dialing is not None and self._connection is None:  # else it is just about to be done
-            self._dialing.cancel()
         if self._connection is not None:
             self._connection.finish(0)
         if self.peer is not None:
             self.peer.close()
-        self._maybe_end()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._dialing is not None and self._connection is None:  # else it is just about to be done
+            self._dialing.cancel()  # which ends this, now or later
+        else:
+            self._maybe_end()
 
     def _cancel_kill_timer(self) -> None:
         if self._kill_timer is not None:
@@ -338,14 +353,18 @@ class Dialer(Generic[TargetT_contra]):
 
     def abandon(self) -> None:
         """The loop does not run any more: a dialer has nothing that others may want."""
+        if self._dialing is not None:
+            self._dialing.abandon()
 
     def held_peers(self) -> tuple[StreamPeer, ...]:
         """Return its peer, also one that left its socket and still has something to send."""
         return () if self.peer is None else (self.peer,)
 
     def descriptors(self) -> tuple[int, ...]:
-        """Return the descriptor of its connection, if there is one."""
-        return () if self._connection is None else descriptor_of(self._connection.transport)
+        """Return the descriptor of its connection, or of the attempt to get one."""
+        if self._connection is not None:
+            return descriptor_of(self._connection.transport)
+        return () if self._dialing is None else self._dialing.descriptors()
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""

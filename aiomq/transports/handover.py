@@ -7,7 +7,12 @@ import socket
 
 from aiomq.transports.base import ConnectionFactory
 
-__all__ = ["hand_over"]
+__all__ = ["can_watch", "hand_over"]
+
+
+def can_watch(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether a loop can say when a descriptor can be written to; Windows' Proactor cannot."""
+    return type(loop).add_writer is not asyncio.AbstractEventLoop.add_writer
 
 
 async def hand_over(loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory) -> None:

@@ -10,15 +10,15 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aiomq.endpoint import IpcEndpoint
+from aiomq.endpoint import IPC_PATH_MAX_LEN, IpcEndpoint
 from aiomq.options import SocketOptions
 from aiomq.transports.adopted import adopt
-from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.base import Address, ConnectionFactory
 from aiomq.transports.credentials import admits, peer_credentials
-from aiomq.transports.handover import hand_over
+from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.system_options import set_buffers
 
 __all__ = ["IpcTransport"]
@@ -26,6 +26,8 @@ __all__ = ["IpcTransport"]
 
 class IpcTransport:
     """Byte streams between processes of one machine."""
+
+    takes_time = False  # a path is connected or refused at once
 
     def __init__(self) -> None:
         self._made: set[str] = set()
@@ -50,6 +52,7 @@ class IpcTransport:
             if endpoint.wildcard:
                 path = str(Path(tempfile.mkdtemp(prefix="aiomq-")) / "socket")
                 self._made.add(f"ipc://{path}")
+                _check_length(path)
             elif not endpoint.abstract:
                 if options.ipc_exclusive:
                     _check_unanswered(path)
@@ -78,28 +81,45 @@ class IpcTransport:
                 return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1), cleanup_socket=False)
         return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1))
 
-    async def open(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        endpoint: IpcEndpoint,
-        options: SocketOptions,
-        factory: ConnectionFactory,
-        begun: Callable[[bool], None],
-    ) -> None:
-        """Connect once.
+    def names(self, target: IpcEndpoint, options: SocketOptions) -> Sequence[Name]:
+        """Nothing has to be looked up."""
+        return ()
+
+    def addresses(
+        self, target: IpcEndpoint, options: SocketOptions, found: Mapping[Name, Sequence[AddressInfo]]
+    ) -> Sequence[Address]:
+        """Return the path or the name."""
+        return (Address(getattr(socket, "AF_UNIX", socket.AF_UNSPEC), _address(target)),)
+
+    def is_lasting(self, target: IpcEndpoint, options: SocketOptions) -> bool:
+        """Paths stay what they are."""
+        return True
+
+    def open_socket(self, family: int) -> socket.socket:
+        """Return a new system socket.
 
         Raises:
-            OSError: nobody listens there, or the platform has no such sockets.
+            OSError: the platform has no such sockets.
         """
-        sock = _make_socket()
-        try:
-            set_buffers(sock, options)
-            begun(False)  # a path is connected or refused at once
-            await loop.sock_connect(sock, _address(endpoint))
-            await hand_over(loop, sock, factory)
-        except BaseException:  # raised again; nobody else would close it
-            sock.close()
-            raise
+        return _make_socket()
+
+    def prepare(
+        self,
+        sock: socket.socket,
+        target: IpcEndpoint,
+        options: SocketOptions,
+        found: Mapping[Name, Sequence[AddressInfo]],
+    ) -> None:
+        """Set the sizes of the buffers."""
+        set_buffers(sock, options)
+
+    def check(self, sock: socket.socket, target: IpcEndpoint) -> None:
+        """Who is connected has somebody at the other end."""
+
+    async def introduce(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, target: IpcEndpoint, options: SocketOptions
+    ) -> None:
+        """Nobody stands between."""
 
     def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
         """Set the options of an accepted connection; return why it is not let in (IPC_FILTER_...), if it is not."""
@@ -145,6 +165,18 @@ def _check_unanswered(path: str) -> None:
     if answer not in {errno.ECONNREFUSED, errno.ENOENT}:
         why = "somebody listens there" if answer in {0, errno.EAGAIN} else os.strerror(answer)
         raise OSError(errno.EADDRINUSE, f"{why} (ipc_exclusive is set): choose another path, or end that one first")
+
+
+def _check_length(path: str) -> None:
+    """Refuse a path that was made here as one that was named is refused: the system's own words do not say which.
+
+    Raises:
+        OSError: ENAMETOOLONG.
+    """
+    length = len(os.fsencode(path))
+    if length > IPC_PATH_MAX_LEN:
+        sizes = f"it has {length} bytes, the system allows {IPC_PATH_MAX_LEN}"
+        raise OSError(errno.ENAMETOOLONG, f"the path {path} is too long: {sizes}. Set TMPDIR to a shorter one")
 
 
 def _remove_socket(path: str) -> None:

@@ -47,6 +47,8 @@ class Listener(Generic[TargetT_contra]):
         self.endpoint = transport.bound_endpoint(self._sock, endpoint)
         self._server: asyncio.AbstractServer | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._begun = False
+        """The loop has begun to be told of the system socket."""
         self._connections: set[Connection] = set()
         self._handshakes = 0
         self._closed = False
@@ -66,6 +68,7 @@ class Listener(Generic[TargetT_contra]):
 
     async def _serve(self) -> None:
         assert self._sock is not None
+        self._begun = True
         owner = self._owner
         self._server = await self._transport.serve(owner.loop, self._sock, self._make_connection, self._options.backlog)
 
@@ -184,8 +187,7 @@ class Listener(Generic[TargetT_contra]):
         if not self._closed:
             self._closed = True
             self._owner.emit(Event.CLOSED, self.endpoint, self.fd, local=self.endpoint)
-            if self._starting is None:  # else it is not interrupted: half a server cannot be closed
-                self._stop_listening()
+            self._stop_listening()
         for connection in tuple(self._connections):
             if connection.peer is not None:
                 connection.peer.leave(drop=True)
@@ -193,14 +195,19 @@ class Listener(Generic[TargetT_contra]):
         self._maybe_end()
 
     def _stop_listening(self) -> None:
-        server, self._server = self._server, None
-        if server is not None and self._sock is not None:
-            loop = self._owner.loop
-            if isinstance(loop, asyncio.SelectorEventLoop):
-                # Not Server.close: that leaves open, for ever, the socket of whoever is being accepted in this turn.
+        """Free the address, at once wherever that can be had: the next bind may come in this very turn."""
+        loop = self._owner.loop if self._starting is not None or self._server is not None else None
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            # Not Server.close: that leaves open, for ever, the socket of whoever is being accepted in this turn.
+            if self._sock is not None:
                 loop.remove_reader(self._sock)
-            else:
-                server.close()
+        elif self._server is not None:
+            self._server.close()
+        elif self._starting is not None and self._begun:
+            return  # half a server of another loop cannot be closed: it is when it is whole
+        if self._starting is not None:
+            self._starting.cancel()
+        self._server = None
         self._free_address()
 
     def abandon(self) -> None:
@@ -214,7 +221,8 @@ class Listener(Generic[TargetT_contra]):
             self._transport.release(self.endpoint)
 
     def _maybe_end(self) -> None:
-        if self._closed and not self._ended and self._sock is None and not self._connections:
+        idle = self._starting is None and not self._connections
+        if self._closed and not self._ended and self._sock is None and idle:
             self._ended = True
             self._owner.endpoint_closed(self)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from aiomq.options import SocketOptions
-from aiomq.transports.base import ConnectionFactory
-from aiomq.transports.handover import hand_over
+from aiomq.transports.base import Address, ConnectionFactory
+from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.system_options import set_buffers
 
 __all__ = ["NumberedTransport", "has_family", "system_socket"]
@@ -22,6 +21,8 @@ TargetT = TypeVar("TargetT")
 
 class NumberedTransport(ABC, Generic[TargetT]):
     """Byte streams between numbers."""
+
+    takes_time = True
 
     @abstractmethod
     def make_socket(self) -> socket.socket:
@@ -75,29 +76,39 @@ class NumberedTransport(ABC, Generic[TargetT]):
         """Accept connections from a bound socket."""
         return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
 
-    async def open(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        endpoint: TargetT,
-        options: SocketOptions,
-        factory: ConnectionFactory,
-        begun: Callable[[bool], None],
-    ) -> None:
-        """Connect once.
+    def names(self, target: TargetT, options: SocketOptions) -> Sequence[Name]:
+        """Nothing has to be looked up."""
+        return ()
 
-        Raises:
-            OSError: nobody listens there, or the platform has no such sockets.
-        """
+    def addresses(
+        self, target: TargetT, options: SocketOptions, found: Mapping[Name, Sequence[AddressInfo]]
+    ) -> Sequence[Address]:
+        """Return the numbers."""
+        return (Address(socket.AF_UNSPEC, self.target_address(target)),)
+
+    def is_lasting(self, target: TargetT, options: SocketOptions) -> bool:
+        """Numbers stay what they are."""
+        return True
+
+    def open_socket(self, family: int) -> socket.socket:
+        """Return a new socket of the system, whose family is always the same."""
         sock = self.make_socket()
-        try:
-            sock.setblocking(False)
-            set_buffers(sock, options)
-            begun(True)
-            await _connect(loop, sock, self.target_address(endpoint))
-            await hand_over(loop, sock, factory)
-        except BaseException:  # raised again; nobody else would close it
-            sock.close()
-            raise
+        sock.setblocking(False)
+        return sock
+
+    def prepare(
+        self, sock: socket.socket, target: TargetT, options: SocketOptions, found: Mapping[Name, Sequence[AddressInfo]]
+    ) -> None:
+        """Set the sizes of the buffers."""
+        set_buffers(sock, options)
+
+    def check(self, sock: socket.socket, target: TargetT) -> None:
+        """Who is connected has somebody at the other end."""
+
+    async def introduce(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, target: TargetT, options: SocketOptions
+    ) -> None:
+        """Nobody stands between."""
 
     def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
         """Set the options of an accepted connection; everybody is let in."""
@@ -134,23 +145,3 @@ def system_socket(family_name: str, scheme: str) -> socket.socket:
             failure = error
     text = f"{scheme} is not supported by this platform: it has no {family_name} sockets"
     raise OSError(errno.EPROTONOSUPPORT, text) from failure
-
-
-async def _connect(loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[int, ...]) -> None:
-    """Connect without looking anything up: an event loop's own `sock_connect` may take the numbers for names."""
-    try:
-        sock.connect(address)
-    except (BlockingIOError, InterruptedError):
-        await _writable(loop, sock)
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, os.strerror(number)) from None
-
-
-async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    ready = asyncio.Event()  # not a future: the loop may call back when the wait is cancelled in the same turn
-    loop.add_writer(sock, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(sock)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import ipaddress
 import socket
+import struct
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from aiomq.endpoint import TcpEndpoint, format_tcp
+from aiomq.endpoint import WILDCARD, TcpEndpoint, format_tcp
 from aiomq.option_values import IPNetwork, proxy_address
 from aiomq.options import SocketOptions
 from aiomq.transports.addresses import host_text
 from aiomq.transports.adopted import adopt
-from aiomq.transports.base import ConnectionFactory
-from aiomq.transports.handover import hand_over
+from aiomq.transports.base import Address, ConnectionFactory
 from aiomq.transports.interfaces import interface_address
+from aiomq.transports.lookups import AddressInfo, Name, is_numeric, numeric
 from aiomq.transports.socks import request_target
 from aiomq.transports.system_options import set_accepted_options, set_tcp_options
 
@@ -26,11 +26,16 @@ __all__ = ["TcpTransport"]
 
 _FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
+_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER: close by a reset, which leaves nothing behind."""
+
 _Resolved = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class TcpTransport:
     """Byte streams over tcp."""
+
+    takes_time = True
 
     def bind(self, endpoint: TcpEndpoint, options: SocketOptions) -> socket.socket:
         """Return a socket that listens; host names are looked up, and the first address that can be bound is taken.
@@ -61,63 +66,81 @@ class TcpTransport:
         """Accept connections from a bound socket."""
         return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
 
-    async def open(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        endpoint: TcpEndpoint,
-        options: SocketOptions,
-        factory: ConnectionFactory,
-        begun: Callable[[bool], None],
-    ) -> None:
-        """Resolve the name anew and try every address it has, in order.
+    def names(self, target: TcpEndpoint, options: SocketOptions) -> Sequence[Name]:
+        """Return the names among the host (or the proxy's in its place) and the source: all is looked up anew."""
+        names = [_first_hop(target, options)]
+        source = _source(target, options)
+        if source is not None and source.host != WILDCARD and not interface_address(source.host, ipv6=options.ipv6):
+            names.append(source)
+        return [name for name in names if not is_numeric(name.host)]
+
+    def addresses(
+        self, target: TcpEndpoint, options: SocketOptions, found: Mapping[Name, Sequence[AddressInfo]]
+    ) -> Sequence[Address]:
+        """Return every address that the host, or that of the proxy, has.
 
         Raises:
-            OSError: the failure of the first address, if no address answered.
+            OSError: EADDRNOTAVAIL if it has none.
         """
-        family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
-        host, port = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host, endpoint.port
-        if options.socks_proxy:
-            host, port = proxy_address(options.socks_proxy)
-        failure: OSError | None = None
-        for each_family, _, _, _, address in await _resolve(loop, host, port, family):
-            if failure is None:
-                begun(True)
-            try:
-                await self._open_address(loop, each_family, address, endpoint, options, factory)
-            except OSError as error:
-                failure = failure or error
-            else:
-                return
-        raise failure or OSError(errno.EADDRNOTAVAIL, f"{host!r} has no address")
+        name = _first_hop(target, options)
+        infos = found[name] if name in found else numeric(name)
+        if not infos:
+            raise OSError(errno.EADDRNOTAVAIL, f"{name.host!r} has no address")
+        return [Address(family, address) for family, _, _, _, address in infos]
 
-    async def _open_address(  # noqa: PLR0917  # private, and called once
-        self,
-        loop: asyncio.AbstractEventLoop,
-        family: int,
-        address: tuple[object, ...],
-        endpoint: TcpEndpoint,
-        options: SocketOptions,
-        factory: ConnectionFactory,
-    ) -> None:
+    def is_lasting(self, target: TcpEndpoint, options: SocketOptions) -> bool:
+        """Tell whether the host is a number without a zone: a zone is the name of an interface."""
+        host = _first_hop(target, options).host
+        return is_numeric(host) and "%" not in host
+
+    def open_socket(self, family: int) -> socket.socket:
+        """Return a new system socket.
+
+        Raises:
+            OSError: there is no such family, or the system has no more of them.
+        """
         sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            set_tcp_options(sock, options)
-            if endpoint.source is not None:
-                _bind_source(sock, endpoint.source, options)
-            if endpoint.zone and not options.socks_proxy and type(loop).__module__.startswith("uvloop"):
-                # It looks the address up again, by host and port alone: the scope must be in the host.
-                address = (f"{endpoint.host}%{endpoint.zone}", endpoint.port)
-            await loop.sock_connect(sock, address)
-            if sock.getsockname() == sock.getpeername():
-                # A free port of our own host, connected from itself: nobody else is there.
-                raise OSError(errno.ECONNREFUSED, f"nobody listens at {endpoint}")
-            if options.socks_proxy:
-                await _ask_proxy(loop, sock, endpoint, options)
-            await hand_over(loop, sock, factory)
-        except BaseException:  # raised again; nobody else would close it
-            sock.close()
-            raise
+        sock.setblocking(False)
+        return sock
+
+    def prepare(
+        self,
+        sock: socket.socket,
+        target: TcpEndpoint,
+        options: SocketOptions,
+        found: Mapping[Name, Sequence[AddressInfo]],
+    ) -> None:
+        """Set the options of a socket, and bind it to its source.
+
+        Raises:
+            OSError: the system does not take them.
+        """
+        set_tcp_options(sock, options)
+        source = _source(target, options)
+        if source is not None:
+            _bind_source(sock, source, options, found.get(source))
+
+    def check(self, sock: socket.socket, target: TcpEndpoint) -> None:
+        """Find out whether it is its own peer: a free port of our own host, connected from that very port.
+
+        Raises:
+            OSError: it is.
+        """
+        if sock.getsockname() == sock.getpeername():
+            # Closed in good order, both ends of it would keep the port from the server for a minute.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            raise OSError(errno.ECONNREFUSED, f"nobody listens at {target}")
+
+    async def introduce(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, target: TcpEndpoint, options: SocketOptions
+    ) -> None:
+        """Have the proxy connect, if there is one.
+
+        Raises:
+            OSError: it did not.
+        """
+        if options.socks_proxy:
+            await _ask_proxy(loop, sock, target, options)
 
     def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
         """Set the options of an accepted connection; return why it is not let in (TCP_ACCEPT_FILTER), if it is not."""
@@ -156,16 +179,20 @@ def _in_networks(host: str, networks: Iterable[IPNetwork]) -> bool:
     return any(address in network for network in networks)
 
 
-async def _resolve(
-    loop: asyncio.AbstractEventLoop, host: str, port: int, family: int
-) -> Sequence[tuple[int, int, int, str, tuple[object, ...]]]:
-    """Return what a host means; a number is read here and now, a name is looked up in a thread of the loop's."""
-    with contextlib.suppress(socket.gaierror, UnicodeError):
-        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    try:
-        return await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a label over 63 characters, from the IDNA codec
-        raise OSError(errno.ENODEV, f"{host!r} is not a host name: {error}") from error
+def _first_hop(target: TcpEndpoint, options: SocketOptions) -> Name:
+    """Return what to connect to: the target, or the proxy."""
+    family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
+    host, port = f"{target.host}%{target.zone}" if target.zone else target.host, target.port
+    if options.socks_proxy:
+        host, port = proxy_address(options.socks_proxy)
+    return Name(host, port, family, socket.SOCK_STREAM)
+
+
+def _source(target: TcpEndpoint, options: SocketOptions) -> Name | None:
+    """Return where to connect from, if that was said."""
+    if target.source is None:
+        return None
+    return Name(*target.source, socket.AF_UNSPEC if options.ipv6 else socket.AF_INET, socket.SOCK_STREAM)
 
 
 def _local_addresses(host: str, zone: str, port: int, *, ipv6: bool) -> Iterable[_Resolved]:
@@ -207,10 +234,16 @@ def _listen(family: socket.AddressFamily, address: tuple[object, ...], options: 
     return sock
 
 
-def _bind_source(sock: socket.socket, source: tuple[str, int], options: SocketOptions) -> None:
-    host, port = source
-    host, _, zone = host.partition("%")
-    for family, address in _local_addresses(host, zone, port, ipv6=options.ipv6):
+def _bind_source(
+    sock: socket.socket, source: Name, options: SocketOptions, found: Sequence[AddressInfo] | None
+) -> None:
+    host, _, zone = source.host.partition("%")
+    candidates: Iterable[tuple[int, tuple[object, ...]]] = (
+        _local_addresses(host, zone, source.port, ipv6=options.ipv6)
+        if found is None
+        else ((info[0], info[4]) for info in found)
+    )
+    for family, address in candidates:
         if family == sock.family:
             if sys.platform != "win32":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,7 +20,16 @@ from aiomq.peer import StreamPeer
 from aiomq.transports.base import SocketHost
 from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.dialer import Backoff
-from aiomq.transports.udp_sockets import Address, bind_socket, bound_endpoint, numeric_target, resolve, send_socket
+from aiomq.transports.lookups import resolve
+from aiomq.transports.udp_sockets import (
+    Address,
+    address_of,
+    bind_socket,
+    bound_endpoint,
+    numeric_target,
+    send_socket,
+    target_name,
+)
 
 __all__ = ["DatagramCodec", "GroupCodec", "PlainCodec", "UdpDialer", "UdpListener"]
 
@@ -102,7 +111,9 @@ class _Port(asyncio.DatagramProtocol):
     def resume_writing(self) -> None:
         """The transport's buffer has drained."""
         self._paused = False
-        self.flush()
+        self._send_queued()
+        if self._is_over():  # not from here: the transport goes on to see to its own end
+            self._owner.owner.loop.call_soon(self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The system socket is closed."""
@@ -115,6 +126,14 @@ class _Port(asyncio.DatagramProtocol):
 
     def flush(self) -> None:
         """Send what is in the outbox, as far as the transport takes it."""
+        self._send_queued()
+        if self._is_over():
+            self._close()
+
+    def _is_over(self) -> bool:
+        return self._finishing and not self._owner.peer.outbox
+
+    def _send_queued(self) -> None:
         outbox = self._owner.peer.outbox
         count = 0
         while outbox and not self._paused and not self.lost:
@@ -124,8 +143,6 @@ class _Port(asyncio.DatagramProtocol):
                 self._send(item)
         if count:
             self._owner.peer.flushed(count)
-        if self._finishing and not outbox:
-            self.transport.close()
 
     def _send(self, message: Message) -> None:
         encoded = self._owner.codec.encode(message)
@@ -161,19 +178,32 @@ class _Port(asyncio.DatagramProtocol):
     def end(self, reason: str = "") -> None:
         """Close at once."""
         if not self.lost:
-            self.transport.abort()
+            self._abort()
 
     def finish(self, linger: float | None) -> None:
         """Close when the outbox is empty, at the latest after `linger` seconds (None: no limit)."""
         if self.lost:
             return
         if linger == 0:
-            self.transport.abort()
+            self._abort()
             return
         if linger is not None and self._kill_timer is None:
-            self._kill_timer = asyncio.get_running_loop().call_later(linger, self.transport.abort)
+            self._kill_timer = asyncio.get_running_loop().call_later(linger, self._abort)
         self._finishing = True
         self.flush()
+
+    def _abort(self) -> None:
+        self.transport.abort()
+        self._free_port()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._free_port()
+
+    def _free_port(self) -> None:
+        """Give the port back in this very turn, for the next bind, where the loop has let go of the descriptor."""
+        if isinstance(self._owner.owner.loop, asyncio.SelectorEventLoop) and not self.unsent_bytes():
+            self._sock.close()
 
     def unsent_bytes(self) -> int:
         """Return how many bytes the transport still holds."""
@@ -360,6 +390,10 @@ class UdpListener(_UdpPort):
         assert sock is not None
         await self._use(sock, None)
 
+    def _give_up(self) -> None:
+        super()._give_up()
+        self._drop_socket()  # it is still here if the loop has not been given it yet
+
     def _end(self) -> None:
         self._drop_socket()
         super()._end()
@@ -409,7 +443,8 @@ class UdpDialer(_UdpPort):
             try:
                 address = numeric_target(self._target, options)
                 if address is None:
-                    address = await asyncio.to_thread(resolve, self._target, options)
+                    name = target_name(self._target, options)
+                    address = address_of(name, await resolve(owner.loop, name))
                 await self._use(send_socket(self._target, address, options), address)
             except OSError as error:
                 if options.reconnect_ivl <= 0:

@@ -8,15 +8,16 @@ import ipaddress
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from aiomq.endpoint import UdpEndpoint, format_host_and_port
 from aiomq.options import SocketOptions
 from aiomq.transports.interfaces import interface_address
+from aiomq.transports.lookups import AddressInfo, Name, is_numeric, numeric
 from aiomq.transports.system_options import bind_to_device, set_buffers
 
-__all__ = ["Address", "bind_socket", "bound_endpoint", "numeric_target", "resolve", "send_socket"]
+__all__ = ["Address", "address_of", "bind_socket", "bound_endpoint", "numeric_target", "send_socket", "target_name"]
 
 Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """A system address of IPv4 or IPv6."""
@@ -24,34 +25,34 @@ Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 _WILDCARD: Final = "*"
 
 
+def target_name(endpoint: UdpEndpoint, options: SocketOptions) -> Name:
+    """Return what has to be known to send there."""
+    return _name(endpoint, endpoint.host, options)
+
+
 def numeric_target(endpoint: UdpEndpoint, options: SocketOptions) -> Address | None:
     """Return the address that datagrams go to, if no name has to be looked up for it."""
-    with contextlib.suppress(socket.gaierror, UnicodeError):
-        return _first(endpoint, options, socket.AI_NUMERICHOST)
+    name = target_name(endpoint, options)
+    if is_numeric(name.host):
+        with contextlib.suppress(OSError):  # of another family: whoever looks it up is told
+            return address_of(name, numeric(name))
     return None
 
 
-def resolve(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
-    """Return the address that datagrams go to; looks the name up, which takes its time.
+def address_of(name: Name, found: Sequence[AddressInfo]) -> Address:
+    """Return the address that datagrams go to: the first of what was found.
 
     Raises:
-        OSError: the name means nothing.
+        OSError: EADDRNOTAVAIL if that is nothing.
     """
-    return _first(endpoint, options, 0)
+    if not found:
+        raise OSError(errno.EADDRNOTAVAIL, f"{name.host!r} has no address")
+    return found[0][4]
 
 
-def _first(endpoint: UdpEndpoint, options: SocketOptions, flags: int) -> Address:
-    host = f"{endpoint.host}%{endpoint.zone}" if endpoint.zone else endpoint.host
-    return _first_of(host, endpoint.port, options, flags)
-
-
-def _first_of(host: str, port: int, options: SocketOptions, flags: int) -> Address:
+def _name(endpoint: UdpEndpoint, host: str, options: SocketOptions) -> Name:
     family = socket.AF_UNSPEC if options.ipv6 else socket.AF_INET
-    try:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM, flags=flags)
-    except UnicodeError as error:
-        raise OSError(errno.ENODEV, f"{host!r} is not a host name: {error}") from error
-    return found[0][4]  # type: ignore[return-value]  # an address of an inet family
+    return Name(f"{host}%{endpoint.zone}" if endpoint.zone else host, endpoint.port, family, socket.SOCK_DGRAM)
 
 
 def send_socket(endpoint: UdpEndpoint, target: Address, options: SocketOptions) -> socket.socket:
@@ -133,11 +134,11 @@ def _local_address(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
     if endpoint.is_wildcard:
         return ("::", endpoint.port, 0, 0) if options.ipv6 and socket.has_ipv6 else ("0.0.0.0", endpoint.port)
     address = interface_address(endpoint.host, ipv6=options.ipv6)
+    name = target_name(endpoint, options) if address is None else _name(endpoint, address, options)
+    flags = socket.AI_PASSIVE if address is None else socket.AI_NUMERICHOST
     try:
-        if address is None:
-            return _first(endpoint, options, socket.AI_PASSIVE)
-        return _first_of(address, endpoint.port, options, socket.AI_NUMERICHOST)
-    except OSError as error:
+        return address_of(name, socket.getaddrinfo(*name, flags=flags))
+    except (OSError, UnicodeError) as error:
         raise OSError(errno.ENODEV, f"no interface or address is called {endpoint.host!r} ({error})") from error
 
 

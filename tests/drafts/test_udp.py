@@ -8,7 +8,7 @@ import errno
 import socket as sockets
 import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -16,8 +16,7 @@ import aiomq
 from aiomq import Event
 from aiomq.endpoint import UdpEndpoint, parse
 from aiomq.options import SocketOptions
-from aiomq.transports import udp
-from aiomq.transports.udp_sockets import Address, bind_socket, resolve, send_socket
+from aiomq.transports.udp_sockets import bind_socket, send_socket
 from tests.transports.scripted import BOUND, settled, until
 
 GROUP: Final = "239.255.77.1"
@@ -253,15 +252,16 @@ async def test_bindtodevice_names_the_interface(context: aiomq.Context, plain: s
 async def test_name_that_means_nothing_yet_is_looked_up_again(
     context: aiomq.Context, plain: sockets.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts: list[UdpEndpoint] = []
+    attempts: list[str] = []
+    real = sockets.getaddrinfo
 
-    def look_up(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
-        attempts.append(endpoint)
+    def look_up(host: str, *rest: Any) -> Any:
+        attempts.append(host)
         if len(attempts) < 3:
             raise OSError(errno.EAGAIN, "the name server does not answer")
-        return resolve(endpoint, options)
+        return real(host, *rest)
 
-    monkeypatch.setattr(udp, "resolve", look_up)
+    monkeypatch.setattr(sockets, "getaddrinfo", look_up)
     radio = context.socket(aiomq.RADIO, reconnect_ivl=1)
     monitor = radio.monitor()
     radio.connect(f"udp://localhost:{plain.getsockname()[1]}")
@@ -274,10 +274,10 @@ async def test_name_that_means_nothing_yet_is_looked_up_again(
 async def test_name_that_means_nothing_ends_without_reconnection(
     context: aiomq.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look_up(endpoint: UdpEndpoint, options: SocketOptions) -> Address:
+    def look_up(*_: object) -> None:
         raise OSError(errno.ENOENT, "there is no such name")
 
-    monkeypatch.setattr(udp, "resolve", look_up)
+    monkeypatch.setattr(sockets, "getaddrinfo", look_up)
     radio = context.socket(aiomq.RADIO, reconnect_ivl=-1)
     monitor = radio.monitor()
     radio.connect("udp://localhost:5555")

@@ -7,7 +7,6 @@ descriptors, intervals, and the errno of a HANDSHAKE_FAILED_NO_DETAIL, which dep
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -120,15 +119,8 @@ async def finds_no_such_name(stage: Stage) -> tuple[Subject, Told]:
 
 
 async def closes_while_an_attempt_goes_on(stage: Stage) -> tuple[Subject, Told]:
-    crowded = stage.script.bound()
-    crowded.listen(0)
-    for _ in range(3):  # the system's queue is full then: whoever else comes has to wait
-        waiting = socket.socket()
-        stage.script.keep(waiting)
-        waiting.setblocking(False)
-        waiting.connect_ex(crowded.getsockname())
     push = stage.watched(zmq.PUSH)
-    push.connect(closed_port(crowded))
+    push.connect(closed_port(stage.script.crowded()))
     return push, await push.told_until(Event.CONNECT_DELAYED)
 
 

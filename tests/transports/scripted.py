@@ -246,6 +246,17 @@ class Script:
         sock.bind(("127.0.0.1", 0))
         return sock
 
+    def crowded(self) -> socket.socket:
+        """Return a socket whose queue of connections is full: whoever else connects there waits in vain."""
+        sock = self.bound()
+        sock.listen(0)
+        for _ in range(3):
+            waiting = socket.socket()
+            self.keep(waiting)
+            waiting.setblocking(False)
+            waiting.connect_ex(sock.getsockname())
+        return sock
+
 
 def closed_port(sock: socket.socket) -> str:
     """Return the endpoint of a socket made by `Script.bound`."""

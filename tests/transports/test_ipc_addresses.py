@@ -206,8 +206,12 @@ async def test_a_wildcard_that_cannot_be_bound_leaves_no_path(
     deep = folder / ("d" * 120)  # longer than the path of a socket may be
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with context.socket(aiomq.PULL) as pull, pytest.raises(aiomq.ZMQBindError, match="too long"):
-        pull.bind("ipc://*")
+    with context.socket(aiomq.PULL) as pull, pull.monitor() as events:
+        with pytest.raises(aiomq.ZMQBindError, match="too long") as refused:
+            pull.bind("ipc://*")
+        assert (await until(events, Event.BIND_FAILED)).value == errno.ENAMETOOLONG
+    assert refused.value.errno == errno.ENAMETOOLONG
+    assert f"the path {deep}/aiomq-" in str(refused.value)
     assert content(deep) == []
 
 

@@ -133,6 +133,9 @@ class StandIn(socket.socket):
     def connect(self, address: Any) -> None:
         super().connect(self._name(address))
 
+    def connect_ex(self, address: Any) -> int:
+        return super().connect_ex(self._name(address))
+
 
 class StandInVsock(VsockTransport):
     def make_socket(self) -> socket.socket:
