@@ -279,7 +279,14 @@ async def test_async_socket_in_a_plain_poller_is_polled_while_the_loop_stands_st
     with await asyncio.to_thread(KeepingPlainContext) as plain:
         reply = plain.socket(zmq.REP)
         port = reply.bind_to_random_port("tcp://127.0.0.1")
-        answering = threading.Thread(target=lambda: reply.send(reply.recv()))
+        looked = threading.Event()
+
+        def answer() -> None:
+            message = reply.recv()
+            looked.wait(10)
+            reply.send(message)
+
+        answering = threading.Thread(target=answer)
         answering.start()
         request = ctx.socket(zmq.REQ)
         request.linger = 100
@@ -289,6 +296,7 @@ async def test_async_socket_in_a_plain_poller_is_polled_while_the_loop_stands_st
         assert request.linger == 100
         await request.send(b"ping")
         assert poller.poll(0) == []
+        looked.set()
         assert poller.poll(10_000) == [(request, zmq.POLLIN)]
         assert await request.recv() == b"ping"
         answering.join(10)

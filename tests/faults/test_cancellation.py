@@ -29,14 +29,15 @@ class Storm:
         """Return what the operation gives once it is not cancelled."""
         while True:
             task = asyncio.get_running_loop().create_task(operation(*arguments, **named))
-            await turns(self._random.choice((0, 0, 1, 1, 2, 3, 5)))
-            if self._random.random() < 0.6:
-                task.cancel()
             try:
+                await turns(self._random.choice((0, 0, 1, 1, 2, 3, 5)))
+                if self._random.random() < 0.6:
+                    task.cancel()
                 return await task
             except asyncio.CancelledError:
                 itself = asyncio.current_task()
                 if itself is None or itself.cancelling():
+                    task.cancel()
                     raise  # not by the storm
                 self.cancelled += 1
 
