@@ -110,7 +110,7 @@ _SPECS: Final = (
         "How long one attempt may take to connect, once its name is looked up; 0 is up to the system.",
         unit=_MILLISECONDS,
     ),
-    number(_O.HANDSHAKE_IVL, "How long the handshake may take; 0 is no limit.", unit=_MILLISECONDS),
+    number(_O.HANDSHAKE_IVL, "How long the handshake may take, and a ZAP handler beside it; 0 is no limit.", unit=_MILLISECONDS),
     number(_O.HEARTBEAT_IVL, "How often to send a PING; 0 is never.", unit=_MILLISECONDS),
     number(
         _O.HEARTBEAT_TTL,
@@ -121,7 +121,7 @@ _SPECS: Final = (
     ),
     number(
         _O.HEARTBEAT_TIMEOUT,
-        "How long to wait for a sign of life after a PING; 0 is no limit, -1 is HEARTBEAT_IVL.",
+        "How long to wait for a sign of life once a PING has left; 0 is no limit, -1 is HEARTBEAT_IVL.",
         minimum=-1,
         unit=_MILLISECONDS,
     ),
