@@ -122,6 +122,7 @@ def test_limit_goes_on_as_long_as_bytes_leave(loop: Clockwork) -> None:
 
     loop.sleep(2.1)
     loop.turn()
+    loop.turn()
 
     assert limit.over == 1
 
