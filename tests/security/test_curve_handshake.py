@@ -373,19 +373,40 @@ def test_message_that_is_repeated_is_refused() -> None:
     assert error_of(lambda: server.decode(sealed)).code is SEQUENCE
 
 
-def test_message_from_before_is_refused_and_a_gap_is_not() -> None:
-    client, server = ciphers()
-    first, second = (client.encode(b"", more=False, command=False) for _ in range(2))
+@pytest.mark.parametrize("to_server", [True, False], ids=["to server", "to client"])
+@pytest.mark.parametrize("order", [[1], [0, 2], [0, 1, 1], [0, 1, 0], [1, 0]], ids=str)
+def test_message_that_is_not_the_next_is_refused(order: list[int], to_server: bool) -> None:
+    sender, receiver = ciphers() if to_server else reversed(ciphers())
+    sealed = [sender.encode(b"%d" % number, more=False, command=False) for number in range(3)]
+    for expected, number in enumerate(order):
+        if number != expected:
+            break
+        assert receiver.decode(sealed[number]) == (b"%d" % number, False, False)
 
-    assert server.decode(second) == (b"", False, False)
-    assert error_of(lambda: server.decode(first)).code is SEQUENCE
+    assert error_of(lambda: receiver.decode(sealed[number])).code is SEQUENCE
+
+
+@pytest.mark.parametrize("number", [0, 2**63, 2**64 - 1])
+def test_number_of_a_message_that_is_far_off_is_refused(number: int) -> None:
+    client, server = ciphers()
+    sealed = client.encode(b"x", more=False, command=False)
+
+    assert error_of(lambda: server.decode(sealed[:8] + number.to_bytes(8) + sealed[16:])).code is SEQUENCE
+
+
+def test_numbers_go_on_from_the_handshake() -> None:
+    client, server = ciphers()
+
+    assert client.encode(b"", more=False, command=False)[8:16] == (3).to_bytes(8)  # after HELLO and INITIATE
+    assert server.encode(b"", more=False, command=False)[8:16] == (2).to_bytes(8)  # after READY
 
 
 def test_message_sent_back_to_its_sender_does_not_open() -> None:
-    client, _ = ciphers()
-    client.encode(b"", more=False, command=False)
+    client, server = ciphers()
+    client.decode(server.encode(b"", more=False, command=False))
+    own = client.encode(b"x", more=False, command=False)  # which has the number that is awaited of the server
 
-    assert error_of(lambda: client.decode(client.encode(b"x", more=False, command=False))).code is CRYPTOGRAPHIC
+    assert error_of(lambda: client.decode(own)).code is CRYPTOGRAPHIC
 
 
 @pytest.mark.parametrize(
