@@ -16,6 +16,7 @@ from typing import Final, Self
 import msgspec
 
 from aiomq import z85
+from aiomq.auth.address_rules import AddressRules
 from aiomq.auth.certificates import load_certificates
 from aiomq.auth.policies import (
     ANY_DOMAIN,
@@ -93,8 +94,8 @@ class Authenticator:
         self.log = log or logging.getLogger("aiomq.auth")
         self.zap_socket: Socket | None = None
         self.check_timeout = check_timeout
-        self._allowed: set[str] = set()
-        self._denied: set[str] = set()
+        self._allowed = AddressRules()
+        self._denied = AddressRules()
         self._passwords: dict[str, Mapping[str, str]] = {}
         self._keys: dict[str, KeyChecker] = {}
         self._serving: asyncio.Task[None] | None = None
@@ -150,10 +151,14 @@ class Authenticator:
         """Let in these addresses alone; those with PLAIN or CURVE still have to show that they are who they say.
 
         Args:
-            addresses: numeric addresses without a port, as `127.0.0.1`; for ipc `localhost:uid:gid:pid`.
+            addresses: numeric addresses without a port, as `192.0.2.7` or `2001:db8::7`, and networks of them, as
+                `10.0.0.0/8`; for ipc `localhost:uid:gid:pid`. One of IPv4 is the same where a socket of IPv6 tells it
+                as `::ffff:192.0.2.7`. One without a zone (`fe80::7`, not `fe80::7%eth0`) is meant in all zones.
 
         Raises:
-            ValueError: some addresses are denied already: it is one or the other.
+            TypeError: one is no text.
+            ValueError: one is no address or network, and none is added; or some addresses are denied already: it is
+                one or the other.
         """
         if self._denied:
             raise ValueError("addresses are denied already: use either allow or deny")
@@ -162,8 +167,13 @@ class Authenticator:
     def deny(self, *addresses: str) -> None:
         """Keep out these addresses.
 
+        Args:
+            addresses: as for `allow`.
+
         Raises:
-            ValueError: some addresses are allowed already: it is one or the other.
+            TypeError: one is no text.
+            ValueError: one is no address or network, and none is added; or some addresses are allowed already: it is
+                one or the other.
         """
         if self._allowed:
             raise ValueError("addresses are allowed already: use either allow or deny")
