@@ -60,6 +60,9 @@ class _Request(msgspec.Struct, frozen=True):
     mechanism: bytes
     credentials: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        return f"<_Request {self.mechanism!r} from {self.address}>"  # credentials are secrets
+
 
 class Authenticator:
     """Decides who may connect to the sockets of a context.

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.socket_types import ANNOUNCES_ROUTING_ID, is_compatible, type_named, wire_name
-from aiomq.zmtp.commands import encode_error, parse_error, parse_metadata
+from aiomq.zmtp.commands import encode_error, name_of, parse_error, parse_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
 
 __all__ = [
@@ -82,6 +82,9 @@ class ZapReply:
     text: str = ""
     metadata: dict[str, bytes] = field(default_factory=dict)
     """Properties to add to the peer's, "User-Id" among them. They outweigh what the peer says of itself."""
+
+    def __repr__(self) -> str:
+        return f"<ZapReply {self.status}, {len(self.metadata)} properties>"  # those may be secrets, and logs show this
 
 
 class TrafficCipher(Protocol):
@@ -196,7 +199,13 @@ def check_socket_type(
     if announced is not None:
         theirs = type_named(announced)
         if theirs is None or not is_compatible(ours, theirs):
-            what = f"a {ours.name} socket cannot talk to a peer of type {quoted(announced)}"
+            # Only a name that is one is repeated: where a length is wrong, what stands there may be a secret.
+            named = (
+                f"type {quoted(announced)}"
+                if theirs is not None
+                else f"no type that is known (of {len(announced)} octets)"
+            )
+            what = f"a {ours.name} socket cannot talk to a peer of {named}"
             raise ZmtpError(what, code=code, incompatible=True, report=report)
 
 
@@ -238,10 +247,9 @@ def refusal(body: bytes) -> ZmtpError:
 
 def unexpected_command(mechanism: bytes, body: bytes) -> ZmtpError:
     """Return the error for a command that has no place at this point of the handshake."""
-    # Of what is secret, or may be, no more than the name is repeated.
-    shown = body if mechanism == b"NULL" else body[: body[0] + 1] if body else body
+    shown = name_of(body) or "a name that is not known"  # and no more: what stands there may be a secret
     return ZmtpError(
-        f"unexpected command in the {mechanism.decode()} handshake: {quoted(shown)}",
+        f"unexpected command in the {mechanism.decode()} handshake: {shown}",
         code=ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND,
         report=b"unexpected-command",
     )
