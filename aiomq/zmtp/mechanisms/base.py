@@ -27,6 +27,7 @@ __all__ = [
     "check_name",
     "check_roles",
     "check_socket_type",
+    "outweigh",
     "refusal",
     "unexpected_command",
 ]
@@ -36,6 +37,9 @@ ACCEPTED: Final = 200
 
 TEMPORARY: Final = 300
 """The ZAP status of a refusal that may pass; the peer is not told."""
+
+_NOT_ANNOUNCED: Final = frozenset({"user-id", "peer-address", "routing-id", "__fd"})
+"""Names, in lower case, under which programs are told what this side or its ZAP handler found out about a peer."""
 
 _STATUS_REASONS: Final = {b"300": 300, b"400": 400, b"500": 500}
 """Reasons of an ERROR command that are the status a ZAP handler gave, whole and exact."""
@@ -167,21 +171,28 @@ class Mechanism(ABC):
                 report=None if temporary else b"%d" % reply.status,
             )
         replies = self.accepted()
-        self.metadata.update(reply.metadata)
+        self.metadata = outweigh(self.metadata, reply.metadata)
         return replies
 
 
 def accept_metadata(facts: SessionFacts, data: bytes, code: ProtocolError | None = None) -> dict[str, bytes]:
     """Return the properties of a peer, if it is one that our socket may talk to.
 
-    A peer without a Socket-Type is taken for one: the RFC only asks that it SHOULD say, and libzmq accepts it.
+    A peer without a Socket-Type is taken for one: the RFC only asks that it SHOULD say, and libzmq accepts it. What
+    is not a peer's to say of itself, such as its User-Id, is left out.
 
     Raises:
         ZmtpError: the metadata is malformed, or the socket types are not compatible.
     """
     metadata = parse_metadata(data, code)
     check_socket_type(facts.socket_type, metadata, code)
-    return metadata
+    return {name: value for name, value in metadata.items() if name.lower() not in _NOT_ANNOUNCED}
+
+
+def outweigh(announced: Mapping[str, bytes], given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return properties of which those that were given replace those that were announced, in any case of letters."""
+    names = {name.lower() for name in given}
+    return {name: value for name, value in announced.items() if name.lower() not in names} | dict(given)
 
 
 def check_socket_type(
