@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 import aiomq
+from aiomq import z85
 from aiomq.auth import CURVE_ALLOW_ANY, Authenticator
 from aiomq.constants import SocketType
 from aiomq.options import SocketOptions
@@ -30,6 +31,7 @@ CLAIMS: Final = (
     ("Peer-Address", b"127.0.0.1"),
     ("peer-address", b"127.0.0.1"),
     ("Routing-Id", b"root"),
+    ("Public-Key", b"root"),
     ("__fd", b"3"),
     ("X-Role", b"root"),
 )
@@ -63,10 +65,19 @@ def met(mechanism: str, reply: ZapReply) -> tuple[Mechanism, Mechanism]:
     return client, server
 
 
+def found_out(mechanism: str) -> dict[str, bytes]:
+    """Return what a server finds out about a client by itself."""
+    return {"Public-Key": z85.encode(CLIENT[0])} if mechanism == "CURVE" else {}
+
+
 @pytest.mark.parametrize("mechanism", PAIRS)
 def test_peer_cannot_say_who_it_is(mechanism: str) -> None:
-    for side in met(mechanism, ZapReply(status=200)):
-        assert side.metadata == {"Socket-Type": b"DEALER", "Identity": b"me", "X-Role": b"root"}
+    announced = {"Socket-Type": b"DEALER", "Identity": b"me", "X-Role": b"root"}
+
+    client, server = met(mechanism, ZapReply(status=200))
+
+    assert client.metadata == announced
+    assert server.metadata == announced | found_out(mechanism)
 
 
 @pytest.mark.parametrize("mechanism", PAIRS)
@@ -75,7 +86,8 @@ def test_what_a_handler_says_outweighs_in_any_case_of_letters(mechanism: str) ->
 
     _, server = met(mechanism, ZapReply(status=200, metadata=given))
 
-    assert server.metadata == {"Socket-Type": b"DEALER", "Identity": b"me", "User-Id": b"joe", "x-role": b"guest"}
+    expected = {"Socket-Type": b"DEALER", "Identity": b"me", "User-Id": b"joe", "x-role": b"guest"}
+    assert server.metadata == expected | found_out(mechanism)
 
 
 def test_user_id_of_a_reply_outweighs_its_metadata() -> None:

@@ -38,7 +38,7 @@ ACCEPTED: Final = 200
 TEMPORARY: Final = 300
 """The ZAP status of a refusal that may pass; the peer is not told."""
 
-_NOT_ANNOUNCED: Final = frozenset({"user-id", "peer-address", "routing-id", "__fd"})
+_NOT_ANNOUNCED: Final = frozenset({"user-id", "public-key", "peer-address", "routing-id", "__fd"})
 """Names, in lower case, under which programs are told what this side or its ZAP handler found out about a peer."""
 
 _STATUS_REASONS: Final = {b"300": 300, b"400": 400, b"500": 500}
