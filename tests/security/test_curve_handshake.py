@@ -11,6 +11,7 @@ import pytest
 from aiomq import crypto
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.zmtp.mechanisms import curve_client, curve_server
+from aiomq.zmtp.mechanisms.base import ZapRequest
 from aiomq.zmtp.mechanisms.curve import CurveCipher
 from aiomq.zmtp.mechanisms.curve_client import CurveClient
 from aiomq.zmtp.mechanisms.curve_server import CurveServer
@@ -66,12 +67,13 @@ def digest(header: str, body: bytes) -> str:
 def test_handshake_with_fixed_keys_gives_the_octets_of_other_implementations() -> None:
     client = CurveClient(public_of(2), bytes([2]) * 32, public_of(1))
     server = CurveServer(bytes([1]) * 32)
-    server.start(facts(SocketType.ROUTER, zap_enforce_domain=True))
+    server.start(facts(SocketType.ROUTER))
 
     (hello,) = client.start(facts())
     (welcome,) = server.receive(hello)
     (initiate,) = client.receive(welcome)
-    (ready,) = server.receive(initiate)
+    assert server.receive(initiate) == []
+    (ready,) = server.answer(ALLOWED)
     client.receive(ready)
 
     assert digest("04c8", hello) == "5c582b431bd5525dd8f93f71f004a6392c15e57148ecd5ba1b9c2671b1c3686a"
@@ -148,13 +150,16 @@ def test_server_asks_about_the_clients_permanent_key() -> None:
     assert not party.server.ready
 
 
-def test_server_that_must_not_ask_without_a_domain_is_ready_at_once() -> None:
+@pytest.mark.parametrize("enforced", [True, False])
+@pytest.mark.parametrize("domain", [b"", b"global"])
+def test_server_always_asks_and_says_whether_it_must(domain: bytes, enforced: bool) -> None:
     party = CurveParty()
-    party.server.start(facts(SocketType.ROUTER, zap_enforce_domain=True))
+    party.server.start(facts(SocketType.ROUTER, zap_domain=domain, zap_enforce_domain=enforced))
     party.to_initiate()
 
-    assert party.server.receive(party.initiate)[0].startswith(b"\x05READY")
-    assert party.server.question is None
+    assert party.server.receive(party.initiate) == []
+    assert party.server.question == ZapRequest(mechanism=b"CURVE", credentials=(CLIENT[0],), required=enforced)
+    assert not party.server.ready
 
 
 # -- what breaks them -------------------------------------------------------------------------------------------------
