@@ -260,7 +260,11 @@ class Authenticator:
         request_id = request[1] if len(request) > 1 else b""
         try:
             verdict = await self._decide(request)
-        except Exception:  # a callback is anybody's code: the peer that it fails for is refused
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):  # the program ends, or the loop
+            raise
+        except BaseException:  # a callback is anybody's code: the peer that it fails for is refused
+            if _is_being_cancelled():
+                raise
             self.log.exception("a peer is refused: it could not be decided about")
             verdict = _Verdict(500, "Internal error")
         self.log.debug("answer: %d %s", verdict.status, verdict.text)
@@ -308,7 +312,10 @@ class Authenticator:
         key = request.credentials[0]
         try:
             async with asyncio.timeout(self.check_timeout):
-                good = await checker.allows(request.domain or ANY_DOMAIN, z85.encode(key))
+                # In a task of its own, which it may cancel without ending ours.
+                good = await asyncio.create_task(
+                    checker.allows(request.domain or ANY_DOMAIN, z85.encode(key)), name="aiomq authenticator's callback"
+                )
         except TimeoutError:
             self.log.warning("the callback of domain %r took over %g s", request.domain, self.check_timeout)
             return _Verdict(300, "Try again later")
@@ -316,3 +323,9 @@ class Authenticator:
 
     def __repr__(self) -> str:
         return f"<Authenticator {'started' if self.zap_socket is not None else 'stopped'}>"
+
+
+def _is_being_cancelled() -> bool:
+    """Return whether the running task was told to end; else a CancelledError comes from what it called."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
