@@ -137,8 +137,8 @@ class Frame(FrameBase):
 
         Args:
             option: `aiomq.MORE`, "routing_id" or "group"; or what is known of the peer that sent it: "Peer-Address"
-                (without the port), "Socket-Type", "Routing-Id" (also as "Identity"), "User-Id" (where it proved who it
-                is), and the "X-..." that it announced.
+                (without the port), "Socket-Type", "Routing-Id" (also as "Identity"), "User-Id" (as ZAP gave it),
+                "Public-Key" (which a client of CURVE proved to its server), and the "X-..." that it announced.
 
         Raises:
             ZMQError: EINVAL if it is not known.

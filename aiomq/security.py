@@ -49,13 +49,18 @@ def check_security(options: SocketOptions) -> None:
     if options.mechanism == SecurityMechanism.CURVE:
         check_available()
         _check_keys(options)
-    elif _asks_without_a_domain(options):
-        raise ZMQError(errno.EINVAL, "a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN")
+    if _asks_without_a_domain(options):
+        name = SecurityMechanism(options.mechanism).name
+        raise ZMQError(errno.EINVAL, f"a {name} server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN")
 
 
 def _asks_without_a_domain(options: SocketOptions) -> bool:
-    is_server = options.mechanism == SecurityMechanism.PLAIN and options.plain_server
-    return is_server and options.zap_enforce_domain and not options.zap_domain
+    # NULL is left alone: there a domain is what turns ZAP on (27/ZAP), and who has none is not to be asked about.
+    is_server = {
+        SecurityMechanism.PLAIN: options.plain_server,
+        SecurityMechanism.CURVE: options.curve_server,
+    }.get(SecurityMechanism(options.mechanism), False)
+    return bool(is_server) and options.zap_enforce_domain and not options.zap_domain
 
 
 def _check_keys(options: SocketOptions) -> None:

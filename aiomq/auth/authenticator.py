@@ -16,6 +16,7 @@ from typing import Final, Self
 import msgspec
 
 from aiomq import z85
+from aiomq.auth.address_rules import AddressRules
 from aiomq.auth.certificates import load_certificates
 from aiomq.auth.policies import (
     ANY_DOMAIN,
@@ -59,6 +60,9 @@ class _Request(msgspec.Struct, frozen=True):
     mechanism: bytes
     credentials: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        return f"<_Request {self.mechanism!r} from {self.address}>"  # credentials are secrets
+
 
 class Authenticator:
     """Decides who may connect to the sockets of a context.
@@ -93,8 +97,8 @@ class Authenticator:
         self.log = log or logging.getLogger("aiomq.auth")
         self.zap_socket: Socket | None = None
         self.check_timeout = check_timeout
-        self._allowed: set[str] = set()
-        self._denied: set[str] = set()
+        self._allowed = AddressRules()
+        self._denied = AddressRules()
         self._passwords: dict[str, Mapping[str, str]] = {}
         self._keys: dict[str, KeyChecker] = {}
         self._serving: asyncio.Task[None] | None = None
@@ -150,10 +154,14 @@ class Authenticator:
         """Let in these addresses alone; those with PLAIN or CURVE still have to show that they are who they say.
 
         Args:
-            addresses: numeric addresses without a port, as `127.0.0.1`; for ipc `localhost:uid:gid:pid`.
+            addresses: numeric addresses without a port, as `192.0.2.7` or `2001:db8::7`, and networks of them, as
+                `10.0.0.0/8`; for ipc `localhost:uid:gid:pid`. One of IPv4 is the same where a socket of IPv6 tells it
+                as `::ffff:192.0.2.7`. One without a zone (`fe80::7`, not `fe80::7%eth0`) is meant in all zones.
 
         Raises:
-            ValueError: some addresses are denied already: it is one or the other.
+            TypeError: one is no text.
+            ValueError: one is no address or network, and none is added; or some addresses are denied already: it is
+                one or the other.
         """
         if self._denied:
             raise ValueError("addresses are denied already: use either allow or deny")
@@ -162,8 +170,13 @@ class Authenticator:
     def deny(self, *addresses: str) -> None:
         """Keep out these addresses.
 
+        Args:
+            addresses: as for `allow`.
+
         Raises:
-            ValueError: some addresses are allowed already: it is one or the other.
+            TypeError: one is no text.
+            ValueError: one is no address or network, and none is added; or some addresses are allowed already: it is
+                one or the other.
         """
         if self._allowed:
             raise ValueError("addresses are allowed already: use either allow or deny")
@@ -247,7 +260,11 @@ class Authenticator:
         request_id = request[1] if len(request) > 1 else b""
         try:
             verdict = await self._decide(request)
-        except Exception:  # a callback is anybody's code: the peer that it fails for is refused
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):  # the program ends, or the loop
+            raise
+        except BaseException:  # a callback is anybody's code: the peer that it fails for is refused
+            if _is_being_cancelled():
+                raise
             self.log.exception("a peer is refused: it could not be decided about")
             verdict = _Verdict(500, "Internal error")
         self.log.debug("answer: %d %s", verdict.status, verdict.text)
@@ -295,7 +312,10 @@ class Authenticator:
         key = request.credentials[0]
         try:
             async with asyncio.timeout(self.check_timeout):
-                good = await checker.allows(request.domain or ANY_DOMAIN, z85.encode(key))
+                # In a task of its own, which it may cancel without ending ours.
+                good = await asyncio.create_task(
+                    checker.allows(request.domain or ANY_DOMAIN, z85.encode(key)), name="aiomq authenticator's callback"
+                )
         except TimeoutError:
             self.log.warning("the callback of domain %r took over %g s", request.domain, self.check_timeout)
             return _Verdict(300, "Try again later")
@@ -303,3 +323,9 @@ class Authenticator:
 
     def __repr__(self) -> str:
         return f"<Authenticator {'started' if self.zap_socket is not None else 'stopped'}>"
+
+
+def _is_being_cancelled() -> bool:
+    """Return whether the running task was told to end; else a CancelledError comes from what it called."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

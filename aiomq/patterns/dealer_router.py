@@ -73,7 +73,7 @@ class RouterPattern(Pattern):
     A peer takes part once its routing id is known: its own, or one made here (`identify`). It is kept in the peer's
     `routing_id`. A peer that announces an id in use is turned away: nothing is read from it nor kept for it. Who cannot
     come back by itself (over inproc) stays, and takes part once the id is free. With ROUTER_HANDOVER the newcomer takes
-    the id, and the peer that had it is closed.
+    the id, and the peer that had it is closed, unless they have proved to be two different ones.
     """
 
     name = "ROUTER"
@@ -162,8 +162,8 @@ class RouterPattern(Pattern):
         if not peer.routing_id:
             peer.routing_id = self._table.free_id()
         holder = self._table.find(peer.routing_id)
-        if holder is not None and not self.options.router_handover:
-            if self.turn_away(peer, _taken(peer.routing_id)):
+        if holder is not None and not self._hands_over(holder, peer):
+            if self.turn_away(peer, _taken(peer.routing_id, with_handover=self.options.router_handover)):
                 self._waiting[peer] = None
             return
         if holder is not None:
@@ -174,6 +174,10 @@ class RouterPattern(Pattern):
         self._fair_queue.peer_readable(peer)
         if holder is not None:
             holder.close("another peer announced the same routing id and took its place (ROUTER_HANDOVER)")
+
+    def _hands_over(self, holder: Peer, newcomer: Peer) -> bool:
+        """Return whether a newcomer gets the id of its holder: what is meant for one user is not for another."""
+        return self.options.router_handover and _user(holder) == _user(newcomer)
 
     def peer_readable(self, peer: Peer) -> None:
         """Read from a peer that sent something, if it takes part."""
@@ -199,11 +203,16 @@ class RouterPattern(Pattern):
                     return
 
 
-def _taken(routing_id: bytes) -> str:
-    return (
-        f"another peer of this ROUTER has the routing id {routing_id!r}: the newcomer is not let in before that one has"
-        " left (ROUTER_HANDOVER would give it the id)"
-    )
+def _user(peer: Peer) -> tuple[bytes, bytes]:
+    """Return who a peer has proved to be: to the ZAP handler, or by its key of CURVE; nobody where nobody asked."""
+    user_id = peer.properties.get("User-Id", b"")
+    return user_id, b"" if user_id else peer.properties.get("Public-Key", b"")
+
+
+def _taken(routing_id: bytes, *, with_handover: bool) -> str:
+    hint = "ROUTER_HANDOVER is for the same user alone" if with_handover else "ROUTER_HANDOVER would give it the id"
+    whose = "a peer of another user" if with_handover else "another peer of this ROUTER"
+    return f"{whose} has the routing id {routing_id!r}: the newcomer is not let in before that one has left ({hint})"
 
 
 def _unreachable(routing_id: bytes) -> ZMQError:

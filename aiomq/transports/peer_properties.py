@@ -16,7 +16,9 @@ def peer_properties(announced: Mapping[str, bytes], transport: BaseTransport) ->
     """Return what is known of a peer, by the names under which libzmq's `zmq_msg_gets` gives it.
 
     Those are `Socket-Type`, `Routing-Id` (also as `Identity`), `Peer-Address`, `User-Id`, and the `X-` ones of the
-    peer's METADATA option. What this side sees by itself goes before what the peer says of itself.
+    peer's METADATA option; and of a CURVE client, to its server, the `Public-Key` that it proved to have (as 40
+    characters of Z85; libzmq has no such property). `User-Id` is what a ZAP handler gave, and `Peer-Address` what this
+    side sees (or, where the system does not tell, what the handler gave): a peer cannot announce them.
     """
     properties = dict(announced)
     if "Identity" in properties:

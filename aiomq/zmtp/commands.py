@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from aiomq.constants import ProtocolError
 from aiomq.message import Control, Membership, Subscription
-from aiomq.zmtp.errors import ZmtpError, quoted
+from aiomq.zmtp.errors import ZmtpError
 
 __all__ = [
     "CANCEL",
@@ -46,6 +46,7 @@ __all__ = [
     "encode_pong",
     "encode_ready",
     "encode_subscription",
+    "name_of",
     "parse_command",
     "parse_error",
     "parse_metadata",
@@ -75,6 +76,9 @@ MAX_PROPERTIES: Final = 1024
 _TTL: Final = Struct(">H")
 _VALUE_SIZE: Final = Struct(">I")
 _MAX_SHORT: Final = 0xFF
+
+_HANDSHAKE: Final = (HELLO, WELCOME, INITIATE, READY, ERROR)
+_TRAFFIC: Final = (PING, PONG, SUBSCRIBE, CANCEL, JOIN, LEAVE)
 
 _KNOWN_NAMES: Final = {name.lower(): name for name in ("Socket-Type", "Identity", "Resource")}
 
@@ -195,6 +199,18 @@ def _checked_context(context: bytes) -> bytes:
     return context
 
 
+def name_of(body: bytes) -> str:
+    """Return the name of a command, if it is one that the RFCs know; else an empty text.
+
+    For errors, which quote nothing else of a command: where a length is wrong, anything may stand in the place of a
+    name, a password too.
+    """
+    for each in _HANDSHAKE + _TRAFFIC:
+        if body.startswith(each):
+            return each[1:].decode()
+    return ""
+
+
 # -- handshake --------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +234,7 @@ def parse_error(body: bytes) -> bytes:
     start = len(ERROR) + 1
     if len(body) < start or len(body) < start + body[len(ERROR)]:
         code = ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR
-        raise ZmtpError(f"an ERROR command whose reason is cut short: {quoted(body)}", code=code)
+        raise ZmtpError(f"an ERROR command of {len(body)} octets, whose reason is cut short", code=code)
     return body[start : start + body[len(ERROR)]]
 
 
@@ -268,13 +284,13 @@ def _parse_property(data: bytes, position: int, code: ProtocolError | None) -> t
     if start == stop:
         raise _invalid(f"a property without a name at octet {position}", code)
     if stop + _VALUE_SIZE.size > len(data):
-        raise _invalid(f"a property is cut short in its name or size: {quoted(data[position:])}", code)
+        raise _invalid(f"a property at octet {position} is cut short in its name or size", code)
     name = data[start:stop]
     start = stop + _VALUE_SIZE.size
     size: int = _VALUE_SIZE.unpack_from(data, stop)[0]
     if size > len(data) - start:
         left = len(data) - start
-        raise _invalid(f"the property {quoted(name)} claims {size} octets of value where {left} are left", code)
+        raise _invalid(f"a property at octet {position} claims {size} octets of value where {left} are left", code)
     return name, data[start : start + size], start + size
 
 

@@ -16,7 +16,7 @@ from aiomq.constants import ProtocolError
 from aiomq.message import Frames, Message, frames_of
 from aiomq.zmtp.commands import encode_metadata, parse_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
-from aiomq.zmtp.mechanisms.base import ZapReply, ZapRequest
+from aiomq.zmtp.mechanisms.base import ZapReply, ZapRequest, outweigh
 
 __all__ = ["ENDPOINT", "VERSION", "encode_reply", "encode_request", "parse_reply"]
 
@@ -73,7 +73,7 @@ def parse_reply(message: Message) -> ZapReply:
     return ZapReply(
         status=_STATUSES[status],
         text=text.decode(errors="replace"),
-        metadata=_metadata(metadata) | {"User-Id": user_id},
+        metadata=outweigh(_metadata(metadata), {"User-Id": user_id}),
     )
 
 

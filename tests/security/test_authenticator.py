@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import pytest
 
 import aiomq
 from aiomq import Event
 from aiomq.auth import CURVE_ALLOW_ANY, Authenticator, create_certificates, curve_keypair
+from aiomq.auth.policies import KeyCheck
 from tests.security.sides import (
     CLIENT_KEYS,
     CURVE_CLIENT,
@@ -204,6 +205,87 @@ async def test_callback_that_fails_is_logged_and_refuses(
 
     assert await told(CURVE_SERVER, CURVE_CLIENT) == BROKEN
     assert "no database" in caplog.text
+
+
+class _Ending(BaseException):
+    """What is no `Exception`, and ends no program."""
+
+
+async def _cancels_itself(domain: str, key: bytes) -> bool:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+    return True
+
+
+async def _waits_for_what_was_cancelled(domain: str, key: bytes) -> bool:
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    return bool(await cancelled)
+
+
+def _raising(error: BaseException) -> Callable[[str, bytes], bool]:
+    def check(domain: str, key: bytes) -> bool:
+        raise error
+
+    return check
+
+
+def _raising_later(error: BaseException) -> Callable[[str, bytes], Awaitable[bool]]:
+    async def check(domain: str, key: bytes) -> bool:
+        await asyncio.sleep(0)
+        raise error
+
+    return check
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _raising(asyncio.CancelledError()),
+        lambda: _raising_later(asyncio.CancelledError()),
+        lambda: _cancels_itself,
+        lambda: _waits_for_what_was_cancelled,
+        lambda: _raising(_Ending()),
+        lambda: _raising_later(_Ending()),
+        lambda: _raising_later(BaseExceptionGroup("both", [_Ending(), asyncio.CancelledError()])),
+        lambda: _raising_later(LookupError("no database")),
+    ],
+    ids=["cancelled", "cancelled later", "itself", "another", "base", "base later", "group", "error later"],
+)
+async def test_callback_that_ends_in_any_way_is_answered_for(
+    make: Callable[[], KeyCheck], auth: Authenticator, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    auth.configure_curve_callback("*", make())
+
+    assert await told(CURVE_SERVER, CURVE_CLIENT) == BROKEN
+    assert "could not be decided about" in caplog.text
+
+    auth.configure_curve("*", CURVE_ALLOW_ANY)  # and it goes on
+    assert await told(CURVE_SERVER, CURVE_CLIENT) == SUCCEEDED
+
+
+class _Passwords(dict[str, str]):
+    def get(self, key: object, default: object = None) -> NoReturn:
+        raise asyncio.CancelledError
+
+
+async def test_passwords_that_raise_are_answered_for(auth: Authenticator, told: Told) -> None:
+    auth.configure_plain("*", _Passwords())
+
+    assert await told(PLAIN_SERVER, PLAIN_CLIENT) == BROKEN
+
+
+async def test_user_id_that_cannot_be_made_is_answered_for(context: aiomq.Context, told: Told) -> None:
+    class Cancelling(Authenticator):
+        def curve_user_id(self, client_public_key: bytes) -> str:
+            raise asyncio.CancelledError
+
+    async with Cancelling(context) as auth:
+        auth.configure_curve("*", CURVE_ALLOW_ANY)
+
+        assert await told(CURVE_SERVER, CURVE_CLIENT) == BROKEN
 
 
 async def test_callback_that_takes_too_long_refuses_for_now(context: aiomq.Context, told: Told) -> None:

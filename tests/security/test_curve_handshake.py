@@ -11,6 +11,7 @@ import pytest
 from aiomq import crypto
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.zmtp.mechanisms import curve_client, curve_server
+from aiomq.zmtp.mechanisms.base import ZapRequest
 from aiomq.zmtp.mechanisms.curve import CurveCipher
 from aiomq.zmtp.mechanisms.curve_client import CurveClient
 from aiomq.zmtp.mechanisms.curve_server import CurveServer
@@ -66,12 +67,13 @@ def digest(header: str, body: bytes) -> str:
 def test_handshake_with_fixed_keys_gives_the_octets_of_other_implementations() -> None:
     client = CurveClient(public_of(2), bytes([2]) * 32, public_of(1))
     server = CurveServer(bytes([1]) * 32)
-    server.start(facts(SocketType.ROUTER, zap_enforce_domain=True))
+    server.start(facts(SocketType.ROUTER))
 
     (hello,) = client.start(facts())
     (welcome,) = server.receive(hello)
     (initiate,) = client.receive(welcome)
-    (ready,) = server.receive(initiate)
+    assert server.receive(initiate) == []
+    (ready,) = server.answer(ALLOWED)
     client.receive(ready)
 
     assert digest("04c8", hello) == "5c582b431bd5525dd8f93f71f004a6392c15e57148ecd5ba1b9c2671b1c3686a"
@@ -148,13 +150,16 @@ def test_server_asks_about_the_clients_permanent_key() -> None:
     assert not party.server.ready
 
 
-def test_server_that_must_not_ask_without_a_domain_is_ready_at_once() -> None:
+@pytest.mark.parametrize("enforced", [True, False])
+@pytest.mark.parametrize("domain", [b"", b"global"])
+def test_server_always_asks_and_says_whether_it_must(domain: bytes, enforced: bool) -> None:
     party = CurveParty()
-    party.server.start(facts(SocketType.ROUTER, zap_enforce_domain=True))
+    party.server.start(facts(SocketType.ROUTER, zap_domain=domain, zap_enforce_domain=enforced))
     party.to_initiate()
 
-    assert party.server.receive(party.initiate)[0].startswith(b"\x05READY")
-    assert party.server.question is None
+    assert party.server.receive(party.initiate) == []
+    assert party.server.question == ZapRequest(mechanism=b"CURVE", credentials=(CLIENT[0],), required=enforced)
+    assert not party.server.ready
 
 
 # -- what breaks them -------------------------------------------------------------------------------------------------
@@ -373,19 +378,40 @@ def test_message_that_is_repeated_is_refused() -> None:
     assert error_of(lambda: server.decode(sealed)).code is SEQUENCE
 
 
-def test_message_from_before_is_refused_and_a_gap_is_not() -> None:
-    client, server = ciphers()
-    first, second = (client.encode(b"", more=False, command=False) for _ in range(2))
+@pytest.mark.parametrize("to_server", [True, False], ids=["to server", "to client"])
+@pytest.mark.parametrize("order", [[1], [0, 2], [0, 1, 1], [0, 1, 0], [1, 0]], ids=str)
+def test_message_that_is_not_the_next_is_refused(order: list[int], to_server: bool) -> None:
+    sender, receiver = ciphers() if to_server else reversed(ciphers())
+    sealed = [sender.encode(b"%d" % number, more=False, command=False) for number in range(3)]
+    for expected, number in enumerate(order):
+        if number != expected:
+            break
+        assert receiver.decode(sealed[number]) == (b"%d" % number, False, False)
 
-    assert server.decode(second) == (b"", False, False)
-    assert error_of(lambda: server.decode(first)).code is SEQUENCE
+    assert error_of(lambda: receiver.decode(sealed[number])).code is SEQUENCE
+
+
+@pytest.mark.parametrize("number", [0, 2**63, 2**64 - 1])
+def test_number_of_a_message_that_is_far_off_is_refused(number: int) -> None:
+    client, server = ciphers()
+    sealed = client.encode(b"x", more=False, command=False)
+
+    assert error_of(lambda: server.decode(sealed[:8] + number.to_bytes(8) + sealed[16:])).code is SEQUENCE
+
+
+def test_numbers_go_on_from_the_handshake() -> None:
+    client, server = ciphers()
+
+    assert client.encode(b"", more=False, command=False)[8:16] == (3).to_bytes(8)  # after HELLO and INITIATE
+    assert server.encode(b"", more=False, command=False)[8:16] == (2).to_bytes(8)  # after READY
 
 
 def test_message_sent_back_to_its_sender_does_not_open() -> None:
-    client, _ = ciphers()
-    client.encode(b"", more=False, command=False)
+    client, server = ciphers()
+    client.decode(server.encode(b"", more=False, command=False))
+    own = client.encode(b"x", more=False, command=False)  # which has the number that is awaited of the server
 
-    assert error_of(lambda: client.decode(client.encode(b"x", more=False, command=False))).code is CRYPTOGRAPHIC
+    assert error_of(lambda: client.decode(own)).code is CRYPTOGRAPHIC
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import pytest
@@ -26,6 +27,7 @@ from tests.security.sides import (
     CURVE_SERVER,
     SERVER_KEYS,
     Library,
+    OurSide,
     outcome,
     shake_hands,
 )
@@ -293,12 +295,103 @@ async def test_subscriptions_of_an_old_subscriber_are_messages(context: aiomq.Co
         assert await peer.recv() == (b"news", False, False)
 
 
+async def pass_on(source: Wire, target: Wire, keep: Callable[[list[bytes]], list[bytes]] | None = None) -> None:
+    """Hand on all that one side says; with `keep`, of the four frames after the handshake what that makes of them."""
+    with contextlib.suppress(EOFError, OSError):
+        for size in (10, 1, 53):  # each side waits for these parts of the other's greeting
+            target.send(await source.read(size))
+        for _ in range(2):  # HELLO and INITIATE, or WELCOME and READY
+            target.send(frame((await source.frame())[1], COMMAND))
+        if keep is not None:
+            for body in keep([(await source.frame())[1] for _ in range(4)]):
+                target.send(frame(body))
+        while True:
+            target.send(frame((await source.frame())[1]))
+
+
+ATTACKS: Final[dict[str, Callable[[list[bytes]], list[bytes]]]] = {
+    "cut out": lambda frames: [frames[0], frames[2], frames[3]],
+    "first cut out": lambda frames: frames[1:],
+    "repeated": lambda frames: [frames[0], frames[0], *frames[1:]],
+    "reordered": lambda frames: [frames[0], frames[2], frames[1], frames[3]],
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("to_server", [True, False], ids=["to server", "to client"])
+async def test_messages_changed_on_the_way_are_not_received_and_end_the_connection(
+    attack: str, to_server: bool, libraries: dict[str, Library], client_library: Library, script: Script
+) -> None:
+    ours, theirs = (CURVE_SERVER, CURVE_CLIENT) if to_server else (CURVE_CLIENT, CURVE_SERVER)
+    receiver = libraries["aiomq"].make(zmq.PULL, reconnect_ivl=-1, **ours)
+    sender = client_library.make(zmq.PUSH, reconnect_ivl=-1, **theirs)
+    acceptor = await script.listen()
+    receiver.connect(acceptor.endpoint)
+    near = await script.accepted(acceptor)
+    far = await script.dial(sender.bind("tcp://127.0.0.1:*"))
+    passing = [asyncio.create_task(pass_on(near, far)), asyncio.create_task(pass_on(far, near, ATTACKS[attack]))]
+
+    assert await outcome(receiver) == (Event.HANDSHAKE_SUCCEEDED, 0)
+    await sender.send(b"pay bob", b"1")
+    await sender.send(b"pay eve", b"1000")
+
+    code = aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE
+    assert await outcome(receiver) == (Event.HANDSHAKE_FAILED_PROTOCOL, code)
+    assert isinstance(receiver, OurSide)
+    with pytest.raises(aiomq.Again):
+        receiver.sock.recv_nowait()
+    for each in passing:
+        each.cancel()
+    await asyncio.wait(passing)
+
+
+async def test_what_a_peer_gets_back_of_its_own_ends_the_connection(context: aiomq.Context, script: Script) -> None:
+    with context.socket(aiomq.DEALER, linger=0, **CURVE_SERVER) as sock, sock.monitor() as monitor:
+        sock.bind("tcp://127.0.0.1:0")
+        wire = await script.dial(sock.last_endpoint)
+        peer = await as_client(wire, aiomq.SocketType.DEALER)
+        for number in range(2):  # the second has the number that is awaited of the peer
+            await sock.send(b"%d" % number)
+        await wire.frame()
+
+        peer.send_raw((await wire.frame())[1])
+
+        failed = await until(monitor, Event.HANDSHAKE_FAILED_PROTOCOL)
+        assert failed.value == aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+        await wire.ended()
+
+
+@pytest.mark.parametrize("order", [[1], [0, 0], [0, 2]], ids=["first cut out", "repeated", "cut out"])
+@pytest.mark.parametrize("bound", [True, False], ids=["server", "client"])
+async def test_subscriptions_of_an_old_peer_are_counted_too(
+    order: list[int], bound: bool, context: aiomq.Context, script: Script
+) -> None:
+    with context.socket(aiomq.XPUB, **(CURVE_SERVER if bound else CURVE_CLIENT)) as xpub, xpub.monitor() as monitor:
+        if bound:
+            xpub.bind("tcp://127.0.0.1:0")
+            wire = await script.dial(xpub.last_endpoint)
+            peer = await as_client(wire, aiomq.SocketType.SUB)
+        else:
+            acceptor = await script.listen()
+            xpub.connect(acceptor.endpoint)
+            wire = await script.accepted(acceptor)
+            peer = await as_server(wire, aiomq.SocketType.SUB)
+        sealed = [peer._cipher.encode(b"\x01%d" % number, more=False, command=False) for number in range(3)]
+
+        for number in order:
+            peer.send_raw(sealed[number])
+
+        failed = await until(monitor, Event.HANDSHAKE_FAILED_PROTOCOL)
+        assert failed.value == aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE
+        await wire.ended()
+
+
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
         (lambda sealed: sealed, aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE),
         (
-            lambda sealed: sealed[:8] + b"\x7f" + sealed[9:],
+            lambda sealed: sealed[:8] + (4).to_bytes(8) + sealed[16:],
             aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC,
         ),
         (lambda sealed: b"\x05hello", aiomq.ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND),

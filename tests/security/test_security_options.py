@@ -83,7 +83,8 @@ async def test_mechanism_is_what_the_options_say(
             "CURVE client needs a key in CURVE_SERVERKEY",
         ),
         (CURVE_CLIENT | {"curve_publickey": SERVER_KEYS[0]}, "not the keys of one pair"),
-        ({"plain_server": 1, "zap_enforce_domain": 1}, "needs a ZAP_DOMAIN"),
+        ({"plain_server": 1, "zap_enforce_domain": 1}, "a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN"),
+        (CURVE_SERVER | {"zap_enforce_domain": 1}, "a CURVE server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN"),
     ],
 )
 async def test_options_that_do_not_go_together_are_an_error_at_bind_and_connect(
@@ -96,6 +97,34 @@ async def test_options_that_do_not_go_together_are_an_error_at_bind_and_connect(
             assert refused.value.errno == errno.EINVAL
             for secret in (CLIENT_KEYS[1], SERVER_KEYS[1]):
                 assert secret.decode() not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        PLAIN_SERVER | {"zap_domain": b"global"},
+        CURVE_SERVER | {"zap_domain": b"global"},
+        PLAIN_CLIENT,
+        CURVE_CLIENT,
+        {},
+    ],
+    ids=["PLAIN server", "CURVE server", "PLAIN client", "CURVE client", "NULL"],
+)
+async def test_domain_is_enforced_where_there_is_one_and_of_servers_alone(
+    options: dict[str, Any], context: aiomq.Context
+) -> None:
+    with context.socket(aiomq.DEALER, linger=0, zap_enforce_domain=1, **options) as sock:
+        sock.bind("tcp://127.0.0.1:*")
+        sock.connect(sock.last_endpoint)
+
+
+@pytest.mark.parametrize("options", [PLAIN_SERVER, CURVE_SERVER], ids=["PLAIN", "CURVE"])
+async def test_bind_without_the_domain_succeeds_once_it_is_set(options: dict[str, Any], context: aiomq.Context) -> None:
+    with context.socket(aiomq.ROUTER, zap_enforce_domain=1, **options) as sock:
+        with pytest.raises(aiomq.ZMQError, match="needs a ZAP_DOMAIN"):
+            sock.bind("tcp://127.0.0.1:*")
+        sock.zap_domain = "global"
+        sock.bind("tcp://127.0.0.1:*")
 
 
 async def test_inproc_has_no_security(context: aiomq.Context) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import zmq
 
+import aiomq
 from aiomq import Event, ProtocolError, z85
 from aiomq.auth import curve_keypair
 from tests.security.sides import (
@@ -128,15 +129,26 @@ async def test_handshake_without_a_handler_fails_where_the_domain_is_enforced(
     assert await _without_handler(server_library, client_library, mechanism, **more) == (NO_DETAIL, errno.EFAULT)
 
 
-async def test_curve_server_without_a_domain_does_not_ask_where_domains_are_enforced(
-    server_library: Library, client_library: Library
+async def test_curve_server_of_libzmq_without_a_domain_asks_nobody_where_domains_are_enforced(
+    libraries: dict[str, Library], client_library: Library
 ) -> None:
-    async with server_library.handler(verdict(b"400")) as requests:
-        server = server_library.make(zmq.ROUTER, zap_enforce_domain=1, **CURVE_SERVER)
+    async with libraries["libzmq"].handler(verdict(b"400")) as requests:
+        server = libraries["libzmq"].make(zmq.ROUTER, zap_enforce_domain=1, **CURVE_SERVER)
         client = client_library.make(zmq.DEALER, **CURVE_CLIENT)
 
         assert await shake_hands(server, client) == ((SUCCEEDED, 0), (SUCCEEDED, 0))
     assert requests == []
+
+
+async def test_curve_server_without_a_domain_is_not_bound_where_domains_are_enforced(
+    libraries: dict[str, Library],
+) -> None:
+    async with libraries["aiomq"].handler(verdict(b"400")):
+        server = libraries["aiomq"].make(zmq.ROUTER, zap_enforce_domain=1, **CURVE_SERVER)
+
+        with pytest.raises(aiomq.ZMQError, match="needs a ZAP_DOMAIN") as refused:
+            server.bind("tcp://127.0.0.1:*")
+        assert refused.value.errno == errno.EINVAL
 
 
 async def test_request_holds_what_libzmq_puts_into_it(server_library: Library, client_library: Library) -> None:

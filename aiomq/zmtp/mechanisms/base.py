@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.socket_types import ANNOUNCES_ROUTING_ID, is_compatible, type_named, wire_name
-from aiomq.zmtp.commands import encode_error, parse_error, parse_metadata
+from aiomq.zmtp.commands import encode_error, name_of, parse_error, parse_metadata
 from aiomq.zmtp.errors import ZmtpError, quoted
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "check_name",
     "check_roles",
     "check_socket_type",
+    "outweigh",
     "refusal",
     "unexpected_command",
 ]
@@ -36,6 +37,9 @@ ACCEPTED: Final = 200
 
 TEMPORARY: Final = 300
 """The ZAP status of a refusal that may pass; the peer is not told."""
+
+_NOT_ANNOUNCED: Final = frozenset({"user-id", "public-key", "peer-address", "routing-id", "__fd"})
+"""Names, in lower case, under which programs are told what this side or its ZAP handler found out about a peer."""
 
 _STATUS_REASONS: Final = {b"300": 300, b"400": 400, b"500": 500}
 """Reasons of an ERROR command that are the status a ZAP handler gave, whole and exact."""
@@ -82,6 +86,9 @@ class ZapReply:
     text: str = ""
     metadata: dict[str, bytes] = field(default_factory=dict)
     """Properties to add to the peer's, "User-Id" among them. They outweigh what the peer says of itself."""
+
+    def __repr__(self) -> str:
+        return f"<ZapReply {self.status}, {len(self.metadata)} properties>"  # those may be secrets, and logs show this
 
 
 class TrafficCipher(Protocol):
@@ -164,21 +171,28 @@ class Mechanism(ABC):
                 report=None if temporary else b"%d" % reply.status,
             )
         replies = self.accepted()
-        self.metadata.update(reply.metadata)
+        self.metadata = outweigh(self.metadata, reply.metadata)
         return replies
 
 
 def accept_metadata(facts: SessionFacts, data: bytes, code: ProtocolError | None = None) -> dict[str, bytes]:
     """Return the properties of a peer, if it is one that our socket may talk to.
 
-    A peer without a Socket-Type is taken for one: the RFC only asks that it SHOULD say, and libzmq accepts it.
+    A peer without a Socket-Type is taken for one: the RFC only asks that it SHOULD say, and libzmq accepts it. What
+    is not a peer's to say of itself, such as its User-Id, is left out.
 
     Raises:
         ZmtpError: the metadata is malformed, or the socket types are not compatible.
     """
     metadata = parse_metadata(data, code)
     check_socket_type(facts.socket_type, metadata, code)
-    return metadata
+    return {name: value for name, value in metadata.items() if name.lower() not in _NOT_ANNOUNCED}
+
+
+def outweigh(announced: Mapping[str, bytes], given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return properties of which those that were given replace those that were announced, in any case of letters."""
+    names = {name.lower() for name in given}
+    return {name: value for name, value in announced.items() if name.lower() not in names} | dict(given)
 
 
 def check_socket_type(
@@ -196,7 +210,13 @@ def check_socket_type(
     if announced is not None:
         theirs = type_named(announced)
         if theirs is None or not is_compatible(ours, theirs):
-            what = f"a {ours.name} socket cannot talk to a peer of type {quoted(announced)}"
+            # Only a name that is one is repeated: where a length is wrong, what stands there may be a secret.
+            named = (
+                f"type {quoted(announced)}"
+                if theirs is not None
+                else f"no type that is known (of {len(announced)} octets)"
+            )
+            what = f"a {ours.name} socket cannot talk to a peer of {named}"
             raise ZmtpError(what, code=code, incompatible=True, report=report)
 
 
@@ -238,10 +258,9 @@ def refusal(body: bytes) -> ZmtpError:
 
 def unexpected_command(mechanism: bytes, body: bytes) -> ZmtpError:
     """Return the error for a command that has no place at this point of the handshake."""
-    # Of what is secret, or may be, no more than the name is repeated.
-    shown = body if mechanism == b"NULL" else body[: body[0] + 1] if body else body
+    shown = name_of(body) or "a name that is not known"  # and no more: what stands there may be a secret
     return ZmtpError(
-        f"unexpected command in the {mechanism.decode()} handshake: {quoted(shown)}",
+        f"unexpected command in the {mechanism.decode()} handshake: {shown}",
         code=ProtocolError.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND,
         report=b"unexpected-command",
     )

@@ -33,7 +33,7 @@ VERSION: Final = b"\x01\x00"
 """Of CURVE, in HELLO: 1.0."""
 
 COUNTER: Final = Struct(">Q")
-"""A short nonce: a number that grows with every command of one side, behind a prefix of 16 octets."""
+"""A short nonce: a number that grows by one with every command of one side, behind a prefix of 16 octets."""
 
 LONG_NONCE_SIZE: Final = 16
 """Octets of a long nonce: random ones, behind a prefix of 8 octets."""
@@ -82,7 +82,7 @@ class CurveCipher:
         """Return the frame in a MESSAGE: its body, whether more follow, and whether it is a command.
 
         Raises:
-            ZmtpError: it is no MESSAGE, an old one, or one that somebody tampered with.
+            ZmtpError: it is no MESSAGE, not the next one, or one that somebody tampered with.
         """
         if not body.startswith(MESSAGE):
             check_name(NAME, body)
@@ -92,8 +92,10 @@ class CurveCipher:
             raise malformed("MESSAGE", body, ProtocolError.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE)
         nonce = body[len(MESSAGE) : _BOX]
         number: int = COUNTER.unpack(nonce)[0]
-        if number <= self._heard:
-            raise invalid_sequence("MESSAGE")
+        # Every sender counts by one. A gap is a frame that was cut out on the way: what is left of a message, or of
+        # two, would pass for one that nobody sent.
+        if number != self._heard + 1:
+            raise invalid_sequence("a MESSAGE")
         self._heard = number
         try:
             text = self._open(body[_BOX:], self._decode_prefix + nonce, self._key)
@@ -122,8 +124,8 @@ def cryptographic_failure(what: str) -> ZmtpError:
 
 
 def invalid_sequence(what: str) -> ZmtpError:
-    """Return the error for a short nonce that was used before, or is from before."""
+    """Return the error for a short nonce that does not follow the one before."""
     return ZmtpError(
-        f"CURVE: the nonce of a {what} is not greater than the one before",
+        f"CURVE: the nonce of {what} does not follow the one before: something was cut out, repeated or moved",
         code=ProtocolError.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from aiomq import z85
 from aiomq.constants import ProtocolError
 from aiomq.crypto import (
     KEY_SIZE,
@@ -154,14 +155,11 @@ class CurveServer(Mechanism):
         client_key = text[:KEY_SIZE]
         self._check_vouch(client_key, text[KEY_SIZE:_METADATA], secret)
         self.metadata = accept_metadata(self._facts, text[_METADATA:])
+        self.metadata["Public-Key"] = z85.encode(client_key)
         self._key = key
-        facts = self._facts
-        if facts.zap_domain or not facts.zap_enforce_domain:
-            self.question = ZapRequest(
-                mechanism=self.name, credentials=(client_key,), required=facts.zap_enforce_domain
-            )
-            return []
-        return self.accepted()
+        required = self._facts.zap_enforce_domain
+        self.question = ZapRequest(mechanism=self.name, credentials=(client_key,), required=required)
+        return []
 
     def _check_cookie(self, cookie: bytes, secret: bytes) -> None:
         nonce, sealed = cookie[:LONG_NONCE_SIZE], cookie[LONG_NONCE_SIZE:]

@@ -16,6 +16,7 @@ from aiomq.zmtp.mechanisms.base import (
     SessionFacts,
     ZapRequest,
     accept_metadata,
+    outweigh,
     refusal,
     unexpected_command,
 )
@@ -65,7 +66,7 @@ class NullMechanism(Mechanism):
             raise unexpected_command(self.name, body)
         if body.startswith(READY):
             # What a ZAP handler said of the peer outweighs what it says of itself.
-            self.metadata = accept_metadata(self._facts, body[len(READY) :]) | self.metadata
+            self.metadata = outweigh(accept_metadata(self._facts, body[len(READY) :]), self.metadata)
             self._received = True
             return []
         if body.startswith(ERROR):

@@ -21,6 +21,7 @@ from aiomq.zmtp.mechanisms.base import (
     accept_metadata,
     check_name,
     check_roles,
+    outweigh,
     refusal,
     unexpected_command,
 )
@@ -141,7 +142,7 @@ class PlainServer(Mechanism):
         if not body.startswith(INITIATE):
             raise unexpected_command(self.name, body)
         # What a ZAP handler said of the peer outweighs what it says of itself.
-        self.metadata = accept_metadata(self._facts, body[len(INITIATE) :]) | self.metadata
+        self.metadata = outweigh(accept_metadata(self._facts, body[len(INITIATE) :]), self.metadata)
         self._ready = True
         return [encode_ready(self._facts.properties())]
 
