@@ -16,6 +16,7 @@ from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event, ReconnectStop
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
+from aiomq.teardown import run_all
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.attempts import Attempt, Way
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
@@ -312,9 +313,13 @@ class Dialer(Generic[TargetT_contra]):
     def close(self, linger: float | None) -> None:
         """End when everything queued is sent, or after `linger` seconds (None: no limit); meanwhile go on trying."""
         self._closed = True
-        self._cancel_kill_timer()
+        run_all(self._cancel_kill_timer, self._leave_peer, lambda: self._end_within(linger))
+
+    def _leave_peer(self) -> None:
         if self.peer is not None:
             self.peer.leave(drop=True)
+
+    def _end_within(self, linger: float | None) -> None:
         connection = self._connection
         if linger == 0 or (connection is None and not self._pending()):
             self._give_up()
@@ -329,14 +334,22 @@ class Dialer(Generic[TargetT_contra]):
     def _give_up(self) -> None:
         """End now: no further attempt, no peer, no connection."""
         self._closed = self._ended = True
-        self._cancel_kill_timer()
-        if self._connection is not None:
-            self._connection.finish(0)
-        if self.peer is not None:
-            self.peer.close()
+        run_all(self._cancel_kill_timer, self._cancel_next, self._cut_connection, self._close_peer, self._stop_dialing)
+
+    def _cancel_next(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+
+    def _cut_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.finish(0)
+
+    def _close_peer(self) -> None:
+        if self.peer is not None:
+            self.peer.close()
+
+    def _stop_dialing(self) -> None:
         if self._dialing is not None and self._connection is None:  # else it is just about to be done
             self._dialing.cancel()  # which ends this, now or later
         else:

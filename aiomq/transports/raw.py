@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from aiomq.message import Item
+from aiomq.teardown import run_all
 from aiomq.transports.connection import Connection
 from aiomq.zmtp.frames import BATCH_BYTES, FrameDecoder, FrameEncoder
 from aiomq.zmtp.session import PeerInfo
@@ -85,8 +86,7 @@ class RawConnection(Connection):
         self._notify()
 
     def _deliver_rest(self) -> None:
-        super()._deliver_rest()
-        self._notify()
+        run_all(super()._deliver_rest, self._notify)
 
     def _notify(self) -> None:
         if self._options.stream_notify:
