@@ -114,6 +114,13 @@ class Connection(Reading):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
+        try:
+            self._begin(transport)
+        except BaseException:  # raised again; the loop would leave the transport open, and nobody would hear of it
+            transport.close()
+            raise
+
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
         self._take_transport(transport)
         if self._options.handshake_ivl > 0:
             self._handshake_limit = Patience(self.loop, self._options.handshake_ivl / 1000, self._handshake_late)

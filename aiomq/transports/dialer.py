@@ -10,6 +10,7 @@ import asyncio
 import errno
 import random
 from copy import copy
+from functools import partial
 from typing import Generic
 
 from aiomq.byte_marks import stream_peer
@@ -124,8 +125,8 @@ class Dialer(Generic[TargetT_contra]):
     def _pause(self, failure: OSError | None = None) -> None:
         """Wait for the time of the next attempt."""
         pause = self._backoff.next_ms()
-        self._tell(Event.CONNECT_RETRIED, pause, failure)
         self._next = self._owner.loop.call_later(pause / 1000, self._attempt)
+        self._tell(Event.CONNECT_RETRIED, pause, failure)
 
     def _attempt(self) -> None:
         self._next = None
@@ -146,11 +147,12 @@ class Dialer(Generic[TargetT_contra]):
         """There is a connection, or the attempt was cancelled, or it failed."""
         if self._dialing is attempt:
             self._dialing = None
+        run_all(lambda: self._take_result(attempt, error), *((self._maybe_end,) if self._closed else ()))
+
+    def _take_result(self, attempt: Attempt[TargetT_contra], error: BaseException | None) -> None:
         if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
-            self._give_up()
-            self._owner.loop.call_exception_handler(
-                {"message": f"connecting to {self.endpoint} failed", "exception": error}
-            )
+            context = {"message": f"connecting to {self.endpoint} failed", "exception": error}
+            run_all(self._give_up, lambda: self._owner.loop.call_exception_handler(context))
         elif error is not None and attempt.is_made:
             if self._connection is not None:  # cancelled or lost before it was handed on: not every loop tells it so
                 self._connection.connection_lost(error if isinstance(error, OSError) else None)
@@ -159,17 +161,14 @@ class Dialer(Generic[TargetT_contra]):
         elif error is not None:
             self._awaited = None
             self._tell_closed(None)
-        if self._closed:
-            self._maybe_end()
 
     def _failed(self, error: OSError) -> None:
         """Try again, if there is any use in it."""
         self._awaited = None
-        self._tell_closed(error, is_last=self._options.reconnect_ivl <= 0)
-        if self._stops_after(error) or self._has_no_use():
-            self._give_up()
-        else:
-            self._pause(error)
+        run_all(
+            lambda: self._tell_closed(error, is_last=self._options.reconnect_ivl <= 0),
+            self._give_up if self._stops_after(error) or self._has_no_use() else lambda: self._pause(error),
+        )
 
     def _has_no_use(self) -> bool:
         """Tell whether nothing would come of a connection: a peer that left, unless it lingers with messages."""
@@ -282,10 +281,10 @@ class Dialer(Generic[TargetT_contra]):
         if peer is not None and (self._options.immediate or self._refused):
             self.peer = None
             self._identified = self._refused = False
-            peer.close()
-        elif peer is not None:
-            self._owner.peer_hiccup(peer)
-        self._dial(wait=True)
+            run_all(peer.close, lambda: self._dial(wait=True))
+        else:
+            hiccup = () if peer is None else (partial(self._owner.peer_hiccup, peer),)
+            run_all(*hiccup, lambda: self._dial(wait=True))
 
     def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
         """Tell the socket's monitors, in the name of a connection."""

@@ -155,9 +155,9 @@ class Listener(Generic[TargetT_contra]):
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:
         """The peer dies with its connection, unless it is remembered; what it had sent stays readable."""
-        self._connections.discard(connection)
-        if connection.peer is None:
+        if connection.peer is None and connection in self._connections:  # else it failed before it was counted
             self._handshakes -= 1
+        self._connections.discard(connection)
         run_all(lambda: self._lose_peer(connection), self._maybe_end)
 
     def _lose_peer(self, connection: Connection) -> None:

@@ -74,8 +74,8 @@ class RawConnection(Connection):
 
     __slots__ = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, and be ready at once."""
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
+        """Be ready at once."""
         self._take_transport(transport)
         self.host.connection_made(self)
         if self.transport.is_closing():
