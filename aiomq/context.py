@@ -13,6 +13,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, Self, SupportsIndex
 
@@ -30,6 +31,7 @@ from aiomq.options import OptionAttributes, OptionSpec, check_readable, checked,
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket import Socket
 from aiomq.starting import Unstarted
+from aiomq.teardown import run_all
 from aiomq.transports.inproc_names import InprocNames
 from aiomq.transports.zap_client import ZapClient
 
@@ -223,9 +225,7 @@ class Context(ContextAttributes, OptionAttributes, ContextLimits):
     def shutdown(self) -> None:
         """End every wait on this context's sockets, and every later call, with ContextTerminated. Closes nothing."""
         self._terminated = True
-        self.inproc_names.end()
-        for core in tuple(self._cores):
-            _in_its_loop(core, core.terminate)
+        run_all(self.inproc_names.end, *(partial(_in_its_loop, core, core.terminate) for core in tuple(self._cores)))
 
     async def term(self, timeout: float | None = None) -> None:
         """Terminate the context, and come back when all of its sockets are gone.
@@ -239,12 +239,12 @@ class Context(ContextAttributes, OptionAttributes, ContextLimits):
 
         Cancellation: safe; `term` may be called again to go on waiting.
         """
-        self.shutdown()
-        for core in tuple(self._cores):
-            if not core.closed:
-                core.close_threadsafe()
-            elif core.thread is not None and not core.loop.is_running():
-                core.abandon()
+        try:
+            run_all(self.shutdown, *(partial(_close, core) for core in tuple(self._cores)))
+        finally:
+            await self._wait_for_sockets(timeout)
+
+    async def _wait_for_sockets(self, timeout: float | None) -> None:
         cores = tuple(self._cores)
         if timeout is None:
             left = await wait_finished(cores, TERM_GRACE)
@@ -266,9 +266,7 @@ class Context(ContextAttributes, OptionAttributes, ContextLimits):
         Args:
             linger: milliseconds for what is queued to leave, for all sockets; None is what LINGER of each says.
         """
-        self.shutdown()
-        for core in tuple(self._cores):
-            core.close_threadsafe(linger)
+        run_all(self.shutdown, *(partial(core.close_threadsafe, linger) for core in tuple(self._cores)))
 
     async def __aenter__(self) -> Self:
         self._unstarted.start()
@@ -366,6 +364,13 @@ def _type_of(socket_type: int) -> SocketType:
         names = ", ".join(each.name for each in PATTERNS)
         raise ZMQError(errno.EINVAL, f"{socket_type!r} is no type of socket that can be made: there are {names}")
     return found
+
+
+def _close(core: SocketCore) -> None:
+    if not core.closed:
+        core.close_threadsafe()
+    elif core.thread is not None and not core.loop.is_running():
+        core.abandon()
 
 
 def _in_its_loop(core: SocketCore, step: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ import sys
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from aiomq.breaches import checked
@@ -31,6 +32,7 @@ from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
 from aiomq.security import mechanism_for
 from aiomq.starting import Unstarted
+from aiomq.teardown import run_all
 from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
@@ -374,19 +376,24 @@ class SocketCore(DurableCore):
 
     def peer_detached(self, peer: CorePeer) -> None:
         """The link is gone for good."""
-        self.revoke_grants()
+        run_all(
+            self.revoke_grants,
+            lambda: self._count_out(peer),
+            *(() if self.durable is None else (partial(self.durable.detached, peer),)),
+            *(() if self.closed else (partial(self.pattern.detach, peer), self._wake_after_detach)),
+        )
+
+    def _count_out(self, peer: CorePeer) -> None:
         if peer in self.peers:
             self.peers.remove(peer)
             self.tally.sent += peer.sent
             self.tally.received += peer.received
-        if self.durable is not None:
-            self.durable.detached(peer)
-        if not self.closed:
-            self.pattern.detach(peer)
-            if self.recv_gate.is_awaited and self.pattern.can_recv():
-                self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
-            # Whatever can be sent now: a send that waits for a peer that is gone is to learn of it.
-            self.send_gate.wake(len(self.send_gate.waiters))
+
+    def _wake_after_detach(self) -> None:
+        if self.recv_gate.is_awaited and self.pattern.can_recv():
+            self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
+        # Whatever can be sent now: a send that waits for a peer that is gone is to learn of it.
+        self.send_gate.wake(len(self.send_gate.waiters))
 
     # -- options -----------------------------------------------------------------------------------------------------
 
@@ -412,26 +419,32 @@ class SocketCore(DurableCore):
         """Close. What is queued goes on leaving, as long as `linger` milliseconds (None: LINGER) allow."""
         if linger is not None:
             self.options.linger = linger
-        if not self.closed:
-            self.closed = True
-            self._fail_waiters()
-            self._waiting_for_loop.clear()
-            self.unstarted.discard(self)
-            if self.durable is not None:
-                self.durable.close()
-        for peer in tuple(self.peers):
-            peer.end_with_socket()
-        for endpoint in tuple(self.endpoints.values()):
-            endpoint.close(self.linger_seconds if self.thread is not None else 0)
-        self._maybe_finish()
+        was_closed, self.closed = self.closed, True
+        begin = () if was_closed else (self._begin_end,)
+        run_all(*begin, self._close_peers, self._close_endpoints, self._maybe_finish)
+
+    def _begin_end(self) -> None:
+        """Nobody uses the socket any longer."""
+        self._waiting_for_loop.clear()
+        durable = self.durable
+        run_all(
+            self._fail_waiters,
+            lambda: self.unstarted.discard(self),
+            *(() if durable is None else (durable.close,)),
+        )
+
+    def _close_peers(self) -> None:
+        run_all(*(peer.end_with_socket for peer in self.peers))
+
+    def _close_endpoints(self) -> None:
+        seconds = self.linger_seconds if self.thread is not None else 0
+        run_all(*(partial(endpoint.close, seconds) for endpoint in self.endpoints.values()))
 
     def _fail_waiters(self) -> None:
         try:
             self.check_open()
         except ZMQError as error:
-            for gate in (self.send_gate, self.recv_gate):
-                gate.close(error)
-            self.tell_watchers()
+            run_all(*(partial(gate.close, error) for gate in (self.send_gate, self.recv_gate)), self.tell_watchers)
 
     def _maybe_finish(self) -> None:
         if self.closed and not self.endpoints:
@@ -440,19 +453,17 @@ class SocketCore(DurableCore):
     def _finish(self) -> None:
         if not self.finished:
             self.finished = True
-            self.emit(Event.MONITOR_STOPPED, self.last_endpoint)
-            for callback in tuple(self.finished_callbacks):
-                callback()
+            run_all(lambda: self.emit(Event.MONITOR_STOPPED, self.last_endpoint), *self.finished_callbacks)
 
     def abandon(self) -> None:
         """Its loop does not run any more: nothing can be sent or closed properly."""
         self.closed = True
-        for endpoint in tuple(self.endpoints.values()):
-            endpoint.abandon()
-        for peer in tuple(self.peers):
-            with contextlib.suppress(RuntimeError):  # the other end may have waiters in the same dead loop
-                peer.end_with_socket()
-        self._finish()
+        endpoints = tuple(self.endpoints.values())
+        run_all(
+            *(endpoint.abandon for endpoint in endpoints),
+            *(partial(_end_abandoned, peer) for peer in self.peers),
+            self._finish,
+        )
 
     def close_threadsafe(self, linger: int | None = None) -> None:
         """Close from wherever the caller is: here, by way of the socket's own loop, or without one."""
@@ -471,6 +482,11 @@ class SocketCore(DurableCore):
                 self.loop.call_soon_threadsafe(self.close, linger)
             except RuntimeError:  # it was closed since we looked
                 self.abandon()
+
+
+def _end_abandoned(peer: CorePeer) -> None:
+    with contextlib.suppress(RuntimeError):  # the other end may have waiters in the same dead loop
+        peer.end_with_socket()
 
 
 def call_site() -> str:

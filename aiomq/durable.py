@@ -22,6 +22,7 @@ from aiomq.errors import ZMQError
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import Link, PeerOwner, StreamPeer
+from aiomq.teardown import run_all
 
 __all__ = ["DURABLE_LIMIT", "CarriesPeer", "Durability", "DurableOwner", "retention_of"]
 
@@ -262,17 +263,13 @@ class Durability:
 
     def close(self) -> None:
         """The socket is closed: nobody comes back, and what is queued for those who are away is left to the store."""
-        self._stop_timer()
-        if self.ledger is not None:
-            self.ledger.commit()
-        for identity in tuple(self._away.values()):
-            identity.peer.close()
+        commit = () if self.ledger is None else (self.ledger.commit,)
+        run_all(self._stop_timer, *commit, *(identity.peer.close for identity in self._away.values()))
 
     def finish(self) -> None:
         """Nothing of the socket is left: let go of the store."""
-        self._stop_timer()
-        if self.ledger is not None:
-            self.ledger.close(self._epoch_clock())
+        ledger = self.ledger
+        run_all(self._stop_timer, *(() if ledger is None else (lambda: ledger.close(self._epoch_clock()),)))
 
     # -- called by the ledger ----------------------------------------------------------------------------------------
 

@@ -110,7 +110,11 @@ _SPECS: Final = (
         "How long one attempt may take to connect, once its name is looked up; 0 is up to the system.",
         unit=_MILLISECONDS,
     ),
-    number(_O.HANDSHAKE_IVL, "How long the handshake may take, and a ZAP handler beside it; 0 is no limit.", unit=_MILLISECONDS),
+    number(
+        _O.HANDSHAKE_IVL,
+        "How long the handshake may take, and a ZAP handler beside it; 0 is no limit.",
+        unit=_MILLISECONDS,
+    ),
     number(_O.HEARTBEAT_IVL, "How often to send a PING; 0 is never.", unit=_MILLISECONDS),
     number(
         _O.HEARTBEAT_TTL,

@@ -17,6 +17,7 @@ from aiomq.counters import Tally
 from aiomq.flusher import Flusher
 from aiomq.message import Control, Item, Message
 from aiomq.options import SocketOptions
+from aiomq.teardown import run_all
 from aiomq.tracker import Departures
 
 __all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
@@ -302,27 +303,24 @@ class StreamPeer:
             self.writable = False
             if drop:
                 self.inbox.clear()
-            self.owner.peer_detached(self)
-            if drop:
-                self.inbox_low()
+            run_all(lambda: self.owner.peer_detached(self), *((self.inbox_low,) if drop else ()))
 
     def close(self, reason: str = "", /) -> None:
         """End this link for good; monitors are told the reason."""
-        self.leave()
+        run_all(self.leave, lambda: self._end_link(reason), self._end_departures)
+
+    def _end_link(self, reason: str) -> None:
         link = self.link
         if link is not None:
-            self.detach_link()
-            link.end(reason)
-        self._end_departures()
+            run_all(self.detach_link, lambda: link.end(reason))
 
     def finish(self) -> None:
         """Drop what was not read, and end this link for good once what is queued has left.
 
         LINGER has no say in it: that is for what the socket still holds when it, or the endpoint, is closed.
         """
-        self.leave(drop=True)
-        if self.link is not None:
-            self.link.finish(None)
+        link = self.link
+        run_all(lambda: self.leave(drop=True), *(() if link is None else (lambda: link.finish(None),)))
 
     def end_with_socket(self) -> None:
         """Nothing: the listener or dialer ends its peers, after what they have to send."""

@@ -21,7 +21,7 @@ LAYERS: Final = (
     # 0: vocabulary
     frozenset({"constants", "counters", "endpoint", "errors", "events", "message", "mute", "socket_types", "version"})
     | frozenset({"option_attributes", "option_numbers", "option_spec", "option_table", "options"})
-    | frozenset({"crypto", "datagrams"})
+    | frozenset({"crypto", "datagrams", "memory", "teardown"})
     | frozenset({"option_table_network", "option_table_refused", "option_table_security", "option_values", "z85"})
     | frozenset({"context_names", "context_options", "endpoint_numbered", "refused_attributes"}),
     # 1: the protocol and the patterns, both without I/O

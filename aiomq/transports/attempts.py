@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final, Generic
 
 from aiomq.options import SocketOptions
+from aiomq.teardown import run_all
 from aiomq.transports.base import Address, ConnectionFactory, StreamTransport, TargetT_contra
 from aiomq.transports.handover import can_watch, hand_over
 from aiomq.transports.lookups import AddressInfo, Answer, Name, Request, look_up
@@ -298,19 +299,14 @@ class Attempt(Generic[TargetT_contra]):
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def _unwatch(self) -> None:
-        if self._watched >= 0:
-            self._way.loop.remove_writer(self._watched)
-            self._watched = -1
+        watched, self._watched = self._watched, -1
+        if watched >= 0:
+            self._way.loop.remove_writer(watched)
 
     def _drop_socket(self) -> None:
-        self._unwatch()
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
+        sock, self._sock = self._sock, None
+        run_all(self._unwatch, *(() if sock is None else (sock.close,)))
 
     def _end(self, error: BaseException | None) -> None:
-        for request in self._requests:
-            request.cancel()
-        self._stop_timer()
-        self._drop_socket()
-        self._done(self, error)
+        requests = [request.cancel for request in self._requests]
+        run_all(*requests, self._stop_timer, self._drop_socket, lambda: self._done(self, error))

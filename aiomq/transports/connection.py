@@ -8,6 +8,7 @@ host, the listener or the dialer it came from.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Final, cast
 
 from aiomq.constants import Event
 from aiomq.options import SocketOptions
+from aiomq.teardown import run_all
 from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
@@ -112,6 +114,13 @@ class Connection(Reading):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
+        try:
+            self._begin(transport)
+        except BaseException:  # raised again; the loop would leave the transport open, and nobody would hear of it
+            transport.close()
+            raise
+
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
         self._take_transport(transport)
         if self._options.handshake_ivl > 0:
             self._handshake_limit = Patience(self.loop, self._options.handshake_ivl / 1000, self._handshake_late)
@@ -163,20 +172,38 @@ class Connection(Reading):
         if self.lost:
             return
         self.lost = True
-        self._stop_timers()
-        peer = self.peer
-        if peer is not None:
-            self._deliver_rest()
-            if self.host.lifecycle.departed:
-                self._deliver([*self.host.lifecycle.departed])
-            peer.detach_link()
-        if not self._ended_here or self._error is not None or exc is not None:
-            self._tell_end(exc)
-        self.host.connection_lost(self, self._error or exc)
+        run_all(
+            self._stop_timers,
+            self._deliver_last,
+            self._discard_rest,
+            self._leave_peer,
+            lambda: self._tell_end(exc),
+            lambda: self.host.connection_lost(self, self._error or exc),
+        )
+
+    def _deliver_last(self) -> None:
+        if self.peer is not None:
+            run_all(self._deliver_rest, self._deliver_departed)
+
+    def _deliver_departed(self) -> None:
+        if self.host.lifecycle.departed:
+            self._deliver([*self.host.lifecycle.departed])
+
+    def _discard_rest(self) -> None:
+        """Let go of what leads nowhere: a message that is not whole, a batch that is not written."""
+        self._unwritten = self._held_commands = None
+        if self._decoder is not None:
+            self._decoder.assembly.discard()
+
+    def _leave_peer(self) -> None:
+        if self.peer is not None:
+            self.peer.detach_link()
 
     def _tell_end(self, exc: Exception | None) -> None:
         """Tell the monitors. Of what the socket itself ends for no special reason they hear nothing, as in libzmq."""
         error = self._error or exc
+        if self._ended_here and error is None:
+            return
         if error is None:
             error = EOFError("the peer closed the connection")
         if self._error is None and self._heartbeat is None:
@@ -248,6 +275,7 @@ class Connection(Reading):
         assembly = self._decoder.assembly
         assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
         assembly.keeps_memberships = self.peer.owner.accepts_memberships
+        assembly.large_given_up = self._give_up_large
         leftover = session.leftover()
         if told := [*lifecycle.arrived, *session.injected]:
             self._deliver(told)
@@ -259,6 +287,16 @@ class Connection(Reading):
         """Give up a peer whose heartbeat has stopped."""
         self._error = TimeoutError(why)
         self._abort()
+
+    def _give_up_large(self, error: ZmtpError) -> None:
+        """Other connections, maybe of other threads, need what an unfinished frame holds here."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed: the frame goes with it
+            self.loop.call_soon_threadsafe(self._cut, error)
+
+    def _cut(self, error: ZmtpError) -> None:
+        if not self.lost:
+            self._error = self._error or error
+            self._abort()
 
     def bytes_left(self) -> int:
         """Return how many bytes have ever left for the peer, as far as the system tells."""
@@ -408,14 +446,11 @@ class Connection(Reading):
             self._closing = self._ended_here = True
 
     def _stop_timers(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-        if self._question is not None:
-            self._question.take_back()
-        if self._handshake_limit is not None:
-            self._handshake_limit.stop()
-        if self._kill_timer is not None:
-            self._kill_timer.cancel()
+        run_all(
+            *(each.stop for each in (self._heartbeat, self._handshake_limit) if each is not None),
+            *(each.cancel for each in (self._kill_timer,) if each is not None),
+            *(each.take_back for each in (self._question,) if each is not None),
+        )
 
     def unsent_bytes(self) -> int:
         """Return how many bytes have still to leave; those that the system holds count where a close waits for them."""

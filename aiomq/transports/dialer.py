@@ -10,12 +10,14 @@ import asyncio
 import errno
 import random
 from copy import copy
+from functools import partial
 from typing import Generic
 
 from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event, ReconnectStop
 from aiomq.options import SocketOptions
 from aiomq.peer import StreamPeer
+from aiomq.teardown import run_all
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.attempts import Attempt, Way
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
@@ -123,8 +125,8 @@ class Dialer(Generic[TargetT_contra]):
     def _pause(self, failure: OSError | None = None) -> None:
         """Wait for the time of the next attempt."""
         pause = self._backoff.next_ms()
-        self._tell(Event.CONNECT_RETRIED, pause, failure)
         self._next = self._owner.loop.call_later(pause / 1000, self._attempt)
+        self._tell(Event.CONNECT_RETRIED, pause, failure)
 
     def _attempt(self) -> None:
         self._next = None
@@ -145,11 +147,12 @@ class Dialer(Generic[TargetT_contra]):
         """There is a connection, or the attempt was cancelled, or it failed."""
         if self._dialing is attempt:
             self._dialing = None
+        run_all(lambda: self._take_result(attempt, error), *((self._maybe_end,) if self._closed else ()))
+
+    def _take_result(self, attempt: Attempt[TargetT_contra], error: BaseException | None) -> None:
         if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
-            self._give_up()
-            self._owner.loop.call_exception_handler(
-                {"message": f"connecting to {self.endpoint} failed", "exception": error}
-            )
+            context = {"message": f"connecting to {self.endpoint} failed", "exception": error}
+            run_all(self._give_up, lambda: self._owner.loop.call_exception_handler(context))
         elif error is not None and attempt.is_made:
             if self._connection is not None:  # cancelled or lost before it was handed on: not every loop tells it so
                 self._connection.connection_lost(error if isinstance(error, OSError) else None)
@@ -158,17 +161,14 @@ class Dialer(Generic[TargetT_contra]):
         elif error is not None:
             self._awaited = None
             self._tell_closed(None)
-        if self._closed:
-            self._maybe_end()
 
     def _failed(self, error: OSError) -> None:
         """Try again, if there is any use in it."""
         self._awaited = None
-        self._tell_closed(error, is_last=self._options.reconnect_ivl <= 0)
-        if self._stops_after(error) or self._has_no_use():
-            self._give_up()
-        else:
-            self._pause(error)
+        run_all(
+            lambda: self._tell_closed(error, is_last=self._options.reconnect_ivl <= 0),
+            self._give_up if self._stops_after(error) or self._has_no_use() else lambda: self._pause(error),
+        )
 
     def _has_no_use(self) -> bool:
         """Tell whether nothing would come of a connection: a peer that left, unless it lingers with messages."""
@@ -281,10 +281,10 @@ class Dialer(Generic[TargetT_contra]):
         if peer is not None and (self._options.immediate or self._refused):
             self.peer = None
             self._identified = self._refused = False
-            peer.close()
-        elif peer is not None:
-            self._owner.peer_hiccup(peer)
-        self._dial(wait=True)
+            run_all(peer.close, lambda: self._dial(wait=True))
+        else:
+            hiccup = () if peer is None else (partial(self._owner.peer_hiccup, peer),)
+            run_all(*hiccup, lambda: self._dial(wait=True))
 
     def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
         """Tell the socket's monitors, in the name of a connection."""
@@ -312,9 +312,13 @@ class Dialer(Generic[TargetT_contra]):
     def close(self, linger: float | None) -> None:
         """End when everything queued is sent, or after `linger` seconds (None: no limit); meanwhile go on trying."""
         self._closed = True
-        self._cancel_kill_timer()
+        run_all(self._cancel_kill_timer, self._leave_peer, lambda: self._end_within(linger))
+
+    def _leave_peer(self) -> None:
         if self.peer is not None:
             self.peer.leave(drop=True)
+
+    def _end_within(self, linger: float | None) -> None:
         connection = self._connection
         if linger == 0 or (connection is None and not self._pending()):
             self._give_up()
@@ -329,14 +333,22 @@ class Dialer(Generic[TargetT_contra]):
     def _give_up(self) -> None:
         """End now: no further attempt, no peer, no connection."""
         self._closed = self._ended = True
-        self._cancel_kill_timer()
-        if self._connection is not None:
-            self._connection.finish(0)
-        if self.peer is not None:
-            self.peer.close()
+        run_all(self._cancel_kill_timer, self._cancel_next, self._cut_connection, self._close_peer, self._stop_dialing)
+
+    def _cancel_next(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+
+    def _cut_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.finish(0)
+
+    def _close_peer(self) -> None:
+        if self.peer is not None:
+            self.peer.close()
+
+    def _stop_dialing(self) -> None:
         if self._dialing is not None and self._connection is None:  # else it is just about to be done
             self._dialing.cancel()  # which ends this, now or later
         else:

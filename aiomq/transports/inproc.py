@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from aiomq.message import Control, Item, Message
 from aiomq.peer import NO_MARKS, NO_PROPERTIES, UNLIMITED, low_water_mark, new_queue
+from aiomq.teardown import run_all
 from aiomq.tracker import Departures
 from aiomq.transports.inproc_owner import InprocOwner, takes
 
@@ -330,38 +331,43 @@ class InprocPeer:
             linked = self._near is not None or self._far is not None
             if drop:
                 self.inbox.clear()
-            self.owner.peer_detached(self)
-            if linked:
-                self.owner.link_lost()
-            ended, self.ended = self.ended, None
-            if ended is not None:
-                ended()
+            run_all(
+                lambda: self.owner.peer_detached(self),
+                *((self.owner.link_lost,) if linked else ()),
+                self._tell_ended,
+            )
+
+    def _tell_ended(self) -> None:
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended()
 
     def close(self, reason: str = "", /) -> None:
         """End the link at once, for both sides. What the other side has not read yet stays readable there."""
+        run_all(self._say_farewell, self.leave, self._end_departures, self._unlink)
+
+    def _say_farewell(self) -> None:
         if self.farewell and self.state == "connected":
             self.put(self.farewell)
-        self.leave()
-        self._end_departures()
+
+    def _unlink(self) -> None:
         near, far = self._near, self._far
-        self._near = None
+        self._near = self._far = None
         if near is not None:
             near.other_closed()
         elif far is not None:
-            self._far = None
             call_in(far.owner.loop, far.other_closed)
 
     def finish(self) -> None:
         """End the link; what was put is with the other side already."""
-        self.leave(drop=True)
-        self.close()
+        run_all(lambda: self.leave(drop=True), self.close)
 
     def other_closed(self) -> None:
         """The other side ended the link. Runs in this end's loop."""
-        if self._far is not None:
-            self.fetch()
-        self.leave()
-        self._near = self._far = None
+        try:
+            run_all(*(() if self._far is None else (self.fetch,)), self.leave)
+        finally:
+            self._near = self._far = None
 
     @property
     def outbox(self) -> deque[Item]:

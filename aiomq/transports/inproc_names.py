@@ -16,6 +16,7 @@ from copy import copy
 from typing import Final
 
 from aiomq.errors import ZMQError
+from aiomq.teardown import run_all
 from aiomq.transports.inproc import InprocPeer
 from aiomq.transports.inproc_links import join_peers
 from aiomq.transports.inproc_owner import InprocOwner
@@ -151,8 +152,7 @@ class InprocListener:
 
     def close(self, linger: float | None) -> None:
         """Give the name back."""
-        self._names.release(self.endpoint, self)
-        self.owner.endpoint_closed(self)
+        run_all(lambda: self._names.release(self.endpoint, self), lambda: self.owner.endpoint_closed(self))
 
     def abandon(self) -> None:
         """The loop does not run any more: give the name back."""
@@ -195,18 +195,15 @@ class InprocDialer:
 
     def _ended(self) -> None:
         """The link is over, by the other side or by the socket's pattern; or there will be none."""
-        if self._peer is not None:
-            self._names.bequeath(self._peer)
-        self.owner.endpoint_closed(self)
+        run_all(self.abandon, lambda: self.owner.endpoint_closed(self))
 
     def close(self, linger: float | None) -> None:
         """End the link at once. What the other side has not read stays readable there, also before there is one."""
-        if self._peer is not None:
-            self._peer.ended = None
-            self._names.bequeath(self._peer)
-            self._peer.inbox.clear()
-            self._peer.close()
-        self.owner.endpoint_closed(self)
+        peer = self._peer
+        if peer is not None:
+            peer.ended = None
+        steps = () if peer is None else (self.abandon, peer.inbox.clear, peer.close)
+        run_all(*steps, lambda: self.owner.endpoint_closed(self))
 
     def abandon(self) -> None:
         """The loop does not run any more: do not wait for the name."""

@@ -7,11 +7,13 @@ import errno
 import socket
 from collections.abc import Mapping
 from copy import copy
+from functools import partial
 from typing import Final, Generic
 
 from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
+from aiomq.teardown import run_all
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
@@ -122,7 +124,6 @@ class Listener(Generic[TargetT_contra]):
 
     def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
         """The handshake is over: the connection becomes a peer."""
-        self._handshakes -= 1
         owner = self._owner
         properties = peer_properties(info.metadata, connection.transport)
         durable = owner.durable if info.routing_id and not self._closed else None
@@ -145,22 +146,28 @@ class Listener(Generic[TargetT_contra]):
             owner.peer_identified(peer)
         return peer
 
-    @staticmethod
-    def _carry(peer: StreamPeer, connection: Connection, properties: Mapping[str, bytes]) -> None:
+    def _carry(self, peer: StreamPeer, connection: Connection, properties: Mapping[str, bytes]) -> None:
         connection.peer = peer
+        self._handshakes -= 1  # not before: a connection without a peer counts as one in its handshake, to its end
         peer.address = connection.address
         peer.properties = properties
         peer.attach_link(connection)
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:
         """The peer dies with its connection, unless it is remembered; what it had sent stays readable."""
-        durable = self._owner.durable
-        self._connections.discard(connection)
-        if connection.peer is None:
+        if connection.peer is None and connection in self._connections:  # else it failed before it was counted
             self._handshakes -= 1
-        elif durable is None or self._closed or not durable.keeps(connection):
-            connection.peer.close()
-        self._maybe_end()
+        self._connections.discard(connection)
+        run_all(lambda: self._lose_peer(connection), self._maybe_end)
+
+    def _lose_peer(self, connection: Connection) -> None:
+        peer, durable = connection.peer, self._owner.durable
+        keeps = False
+        try:
+            keeps = durable is not None and not self._closed and durable.keeps(connection)
+        finally:
+            if peer is not None and not keeps:
+                peer.close()
 
     def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
         """Tell the socket's monitors, in the name of a connection."""
@@ -186,13 +193,22 @@ class Listener(Generic[TargetT_contra]):
         """Stop accepting and end all connections, each when its queue is sent or `linger` seconds are over."""
         if not self._closed:
             self._closed = True
-            self._owner.emit(Event.CLOSED, self.endpoint, self.fd, local=self.endpoint)
-            self._stop_listening()
-        for connection in tuple(self._connections):
-            if connection.peer is not None:
-                connection.peer.leave(drop=True)
-            connection.finish(0 if connection.peer is None else linger)
-        self._maybe_end()
+            begin = [self._tell_closed, self._stop_listening]
+        else:
+            begin = []
+        endings = [partial(self._finish, each, linger) for each in self._connections]
+        run_all(*begin, *endings, self._maybe_end)
+
+    def _tell_closed(self) -> None:
+        self._owner.emit(Event.CLOSED, self.endpoint, self.fd, local=self.endpoint)
+
+    @staticmethod
+    def _finish(connection: Connection, linger: float | None) -> None:
+        peer = connection.peer
+        if peer is None:
+            connection.finish(0)
+        else:
+            run_all(lambda: peer.leave(drop=True), lambda: connection.finish(linger))
 
     def _stop_listening(self) -> None:
         """Free the address, at once wherever that can be had: the next bind may come in this very turn."""
@@ -205,20 +221,18 @@ class Listener(Generic[TargetT_contra]):
             self._server.close()
         elif self._starting is not None and self._begun:
             return  # half a server of another loop cannot be closed: it is when it is whole
-        if self._starting is not None:
-            self._starting.cancel()
+        cancel = () if self._starting is None else (self._starting.cancel,)
         self._server = None
-        self._free_address()
+        run_all(*cancel, self._free_address)
 
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""
         self._free_address()
 
     def _free_address(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
-            self._transport.release(self.endpoint)
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            run_all(sock.close, lambda: self._transport.release(self.endpoint))
 
     def _maybe_end(self) -> None:
         idle = self._starting is None and not self._connections

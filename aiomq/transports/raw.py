@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from aiomq.message import Item
+from aiomq.teardown import run_all
 from aiomq.transports.connection import Connection
 from aiomq.zmtp.frames import BATCH_BYTES, FrameDecoder, FrameEncoder
 from aiomq.zmtp.session import PeerInfo
@@ -73,8 +74,8 @@ class RawConnection(Connection):
 
     __slots__ = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, and be ready at once."""
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
+        """Be ready at once."""
         self._take_transport(transport)
         self.host.connection_made(self)
         if self.transport.is_closing():
@@ -85,8 +86,7 @@ class RawConnection(Connection):
         self._notify()
 
     def _deliver_rest(self) -> None:
-        super()._deliver_rest()
-        self._notify()
+        run_all(super()._deliver_rest, self._notify)
 
     def _notify(self) -> None:
         if self._options.stream_notify:

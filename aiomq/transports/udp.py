@@ -17,6 +17,7 @@ from aiomq.datagrams import DATAGRAM_BYTES_MAX, decode_group, encode_group, form
 from aiomq.endpoint import UdpEndpoint
 from aiomq.message import Item, Membership, Message
 from aiomq.peer import StreamPeer
+from aiomq.teardown import run_all
 from aiomq.transports.base import SocketHost
 from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.dialer import Backoff
@@ -118,9 +119,8 @@ class _Port(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The system socket is closed."""
         self.lost = True
-        if self._kill_timer is not None:
-            self._kill_timer.cancel()
-        self._owner.port_lost(exc)
+        timer = self._kill_timer
+        run_all(*(() if timer is None else (timer.cancel,)), lambda: self._owner.port_lost(exc))
 
     # -- called by the peer ------------------------------------------------------------------------------------------
 
@@ -193,12 +193,10 @@ class _Port(asyncio.DatagramProtocol):
         self.flush()
 
     def _abort(self) -> None:
-        self.transport.abort()
-        self._free_port()
+        run_all(self.transport.abort, self._free_port)
 
     def _close(self) -> None:
-        self.transport.close()
-        self._free_port()
+        run_all(self.transport.close, self._free_port)
 
     def _free_port(self) -> None:
         """Give the port back in this very turn, for the next bind, where the loop has let go of the descriptor."""
@@ -281,8 +279,7 @@ class _UdpPort(ABC):
                 )
         if self._port is None:
             self._closed = True
-            self.peer.close()
-            self._end()
+            run_all(self.peer.close, self._end)
         elif self.peer.left and not self._closed:  # the pattern turned it away meanwhile
             self.close(0)
         else:
@@ -316,18 +313,22 @@ class _UdpPort(ABC):
 
     def port_lost(self, error: Exception | None) -> None:
         """The system socket is closed, by us or by a failure."""
-        self.peer.detach_link()
-        self.owner.emit(Event.CLOSED, self.endpoint, -1, error=error)
-        self.peer.close()
-        self._end()
+        run_all(
+            self.peer.detach_link,
+            lambda: self.owner.emit(Event.CLOSED, self.endpoint, -1, error=error),
+            self.peer.close,
+            self._end,
+        )
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self, linger: float | None) -> None:
         """End when everything queued is sent, at the latest after `linger` seconds (None: no limit)."""
         self._closed = True
-        if self._peer is not None:
-            self._peer.leave(drop=True)
+        peer = self._peer
+        run_all(*(() if peer is None else (lambda: peer.leave(drop=True),)), lambda: self._end_within(linger))
+
+    def _end_within(self, linger: float | None) -> None:
         if self._port is not None:
             self._port.finish(linger)
         elif self._opening is None:
@@ -352,10 +353,9 @@ class _UdpPort(ABC):
             self._kill_timer = None
 
     def _end(self) -> None:
-        self._cancel_kill_timer()
-        if not self._ended:
-            self._ended = True
-            self.owner.endpoint_closed(self)
+        was_ended, self._ended = self._ended, True
+        tell = () if was_ended else (lambda: self.owner.endpoint_closed(self),)
+        run_all(self._cancel_kill_timer, *tell)
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
@@ -391,12 +391,10 @@ class UdpListener(_UdpPort):
         await self._use(sock, None)
 
     def _give_up(self) -> None:
-        super()._give_up()
-        self._drop_socket()  # it is still here if the loop has not been given it yet
+        run_all(super()._give_up, self._drop_socket)  # it is still here if the loop has not been given it yet
 
     def _end(self) -> None:
-        self._drop_socket()
-        super()._end()
+        run_all(self._drop_socket, super()._end)
 
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""
@@ -407,9 +405,9 @@ class UdpListener(_UdpPort):
         return super().descriptors() if self._sock is None else (self._sock.fileno(),)
 
     def _drop_socket(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
 
     def __repr__(self) -> str:
         return f"<UdpListener {self.endpoint}>"

@@ -1,19 +1,18 @@
 """What every frame decoder keeps between frames: an unfinished message, a large frame on its way, and the limits.
 
-A large frame is received straight into a buffer of its own, which is lent from a small stock, and copied out of it
-once, when it is whole. Nothing is reserved on a peer's word alone: the buffer of a frame that claims to be huge grows
-with what really arrives.
+A large frame is received straight into a buffer of its own (`large_frames`).
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from aiomq.message import Control, Item, Membership, Subscription
 from aiomq.zmtp.commands import Command, parse_command
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.joining import COMMAND, MORE
+from aiomq.zmtp.large_frames import LargeFrame
 
 __all__ = ["Assembly"]
 
@@ -23,36 +22,17 @@ MAX_FRAMES: Final = 1 << 20
 MAX_COMMANDS: Final = 4096
 """Commands (PING, PONG) in one chunk that are worth an answer."""
 
-FIRST_GRANT: Final = 4 << 20
-"""Bytes reserved for a large frame before any of it has arrived; doubled as it does."""
-
-SPARE_BYTES: Final = 4 << 20
-"""Larger buffers are given back to the system rather than kept for the next large frame."""
-
-_spare: deque[bytearray] = deque(maxlen=4)
-"""Buffers waiting for the next large frame of any connection; `append` and `pop` are atomic between threads."""
-
-
-def _borrow(size: int) -> bytearray:
-    try:
-        buffer = _spare.pop()
-    except IndexError:
-        return bytearray(size)
-    return buffer if len(buffer) >= size else bytearray(size)
-
 
 class Assembly:
     """Puts frames together to messages and splits off commands."""
 
     __slots__ = (
-        "_buffer",
-        "_filled",
-        "_flags",
+        "_large",
         "_max_frame_size",
-        "_size",
         "commands",
         "keeps_memberships",
         "keeps_subscriptions",
+        "large_given_up",
         "parts",
         "room",
     )
@@ -69,8 +49,9 @@ class Assembly:
         """The same for JOIN and LEAVE."""
         self.room: memoryview | None = None
         """Where the next bytes of a large frame go; None while there is no large frame on its way."""
-        self._buffer = bytearray()
-        self._filled = self._size = self._flags = 0
+        self._large: LargeFrame | None = None  # hardly any of a crowd of connections needs one
+        self.large_given_up: Callable[[ZmtpError], None] | None = None
+        """Called, in whatever thread, when other connections need what a large frame holds here: end this one."""
 
     def check_size(self, size: int) -> None:
         """Refuse a frame by its header, before anything is reserved for it."""
@@ -110,28 +91,28 @@ class Assembly:
 
     def start_large(self, flags: int, size: int, head: bytes | memoryview) -> None:
         """Begin a frame of which only the head has arrived."""
-        self._flags = flags
-        self._size = size
-        self._buffer = _borrow(max(min(size, FIRST_GRANT), len(head)))
-        self._filled = len(head)
-        self._buffer[: len(head)] = head
-        self.room = self._room_left()
-
-    def _room_left(self) -> memoryview:
-        return memoryview(self._buffer)[self._filled : self._size]
+        large = self._large
+        if large is None:
+            large = self._large = LargeFrame()
+            large.given_up = self.large_given_up
+        self.room = large.start(flags, size, head)
 
     def fill_large(self, count: int) -> tuple[Item | None, bool]:
-        """So many bytes were written to `room`; return what this completes, and whether the frame is whole."""
-        self._filled += count
-        if self._filled < self._size:
-            self.room = None
-            if self._filled == len(self._buffer):
-                self._buffer = self._buffer + bytes(min(len(self._buffer), self._size - self._filled))
-            self.room = self._room_left()
+        """So many bytes were written to `room`; return what this completes, and whether the frame is whole.
+
+        Raises:
+            ZmtpError: the frame, or what is in it, cannot be taken.
+        """
+        large = self._large
+        assert large is not None
+        self.room = large.fill(count)
+        if self.room is not None:
             return None, False
-        body = bytes(memoryview(self._buffer)[: self._size])
+        return self.add(large.flags, large.finish()), True
+
+    def discard(self) -> None:
+        """Nothing more comes: give back what is kept of a message or frame that is not whole."""
+        self.parts.clear()
         self.room = None
-        if len(self._buffer) <= SPARE_BYTES:
-            _spare.append(self._buffer)
-        self._buffer = bytearray()
-        return self.add(self._flags, body), True
+        if self._large is not None:
+            self._large.discard()
