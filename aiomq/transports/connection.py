@@ -283,6 +283,11 @@ class Connection(Reading):
             self._decoder.feed(leftover)
             self._pump()
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether the other side has shown that it is one: the handshake was over."""
+        return self.peer is not None
+
     def peer_silent(self, why: str) -> None:
         """Give up a peer whose heartbeat has stopped."""
         self._error = TimeoutError(why)

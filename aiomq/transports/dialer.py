@@ -36,7 +36,8 @@ class Backoff:
     """How long to wait before the next attempt (libzmq's rule).
 
     Without RECONNECT_IVL_MAX the wait is RECONNECT_IVL plus a random part of it; with it the wait doubles up to that
-    maximum. A connection that was made starts the rule anew.
+    maximum. A connection whose other side has proved to be one of ours starts the rule anew; that it was accepted does
+    not: a server that is overloaded, or a proxy without one behind it, accepts and closes.
     """
 
     __slots__ = ("_current", "_options")
@@ -46,7 +47,7 @@ class Backoff:
         self._current = 0
 
     def reset(self) -> None:
-        """A connection was made."""
+        """There was a connection, and somebody at the other end of it."""
         self._current = 0
 
     def next_ms(self) -> int:
@@ -225,7 +226,6 @@ class Dialer(Generic[TargetT_contra]):
         self._connection = connection
         if self._dialing is not None:
             self._dialing.is_made = True
-        self._backoff.reset()
         self.emit(Event.CONNECTED, connection, connection.fd)
         if self._ended:
             connection.finish(0)
@@ -257,6 +257,8 @@ class Dialer(Generic[TargetT_contra]):
         if connection is not self._connection:
             return
         self._connection = None
+        if connection.is_proved:
+            self._backoff.reset()
         is_last = _is_fatal(error) or self._options.reconnect_ivl <= 0 or self._stops_unready(connection)
         if self._closed:
             if self._ended or not self._pending() or is_last:

@@ -30,6 +30,11 @@ class _ChunkDecoder(FrameDecoder):
 
     __slots__ = ()
 
+    @property
+    def was_fed(self) -> bool:
+        """Whether there were any bytes."""
+        return bool(self._data)  # the last chunk stays here
+
     def feed(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the stream, in order."""
         self._data = bytes(chunk)
@@ -84,6 +89,11 @@ class RawConnection(Connection):
         self._encoder = _ChunkEncoder(subscription_commands=False)
         self.peer = self.host.connection_ready(self, _NOBODY)
         self._notify()
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the other side has shown that it is one: without a handshake that is any byte."""
+        return isinstance(self._decoder, _ChunkDecoder) and self._decoder.was_fed
 
     def _deliver_rest(self) -> None:
         run_all(super()._deliver_rest, self._notify)

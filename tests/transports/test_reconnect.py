@@ -74,7 +74,9 @@ async def test_refused_attempts_wait_longer_each_time(context: aiomq.Context, sc
     assert [each.value for each in seen if each.event is Event.CONNECT_RETRIED] == [1, 2, 4, 5, 5]
 
 
-async def test_a_connection_without_a_handshake_begins_the_rule_anew(context: aiomq.Context, script: Script) -> None:
+async def test_a_connection_without_a_handshake_does_not_begin_the_rule_anew(
+    context: aiomq.Context, script: Script
+) -> None:
     acceptor = await script.listen()
     with context.socket(aiomq.PUSH, reconnect_ivl=1, reconnect_ivl_max=100) as push, push.monitor() as events:
         push.connect(acceptor.endpoint)
@@ -82,7 +84,56 @@ async def test_a_connection_without_a_handshake_begins_the_rule_anew(context: ai
         for _ in range(4):
             (await script.accepted(acceptor)).close()
             intervals.append((await until(events, Event.CONNECT_RETRIED)).value)
-    assert intervals == [1] * 4
+    assert intervals == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("said", [b"", handshake("PULL")[:64], handshake("PULL")[:-1]])
+async def test_maximum_is_kept_against_a_server_that_accepts_and_closes(
+    context: aiomq.Context, script: Script, said: bytes
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, reconnect_ivl_max=4) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        intervals = []
+        for _ in range(5):
+            wire = await script.accepted(acceptor)
+            wire.send(said)
+            wire.close()
+            intervals.append((await until(events, Event.CONNECT_RETRIED)).value)
+    assert intervals == [1, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize("version", [(3, 1), (3, 0)])
+async def test_a_handshake_that_is_over_begins_the_rule_anew(
+    context: aiomq.Context, script: Script, version: tuple[int, int]
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.PUSH, reconnect_ivl=1, reconnect_ivl_max=100) as push, push.monitor() as events:
+        push.connect(acceptor.endpoint)
+        intervals = []
+        for greets in (False, False, True, False):
+            wire = await script.accepted(acceptor)
+            if greets:
+                wire.send(handshake("PULL", version=version))
+                await until(events, Event.HANDSHAKE_SUCCEEDED)
+            wire.close()
+            intervals.append((await until(events, Event.CONNECT_RETRIED)).value)
+    assert intervals == [1, 2, 1, 2]
+
+
+async def test_bytes_begin_the_rule_of_a_stream_anew_and_its_connection_does_not(
+    context: aiomq.Context, script: Script
+) -> None:
+    acceptor = await script.listen()
+    with context.socket(aiomq.STREAM, reconnect_ivl=1, reconnect_ivl_max=100) as stream, stream.monitor() as events:
+        stream.connect(acceptor.endpoint)
+        intervals = []
+        for said in (b"", b"", b"hello", b""):
+            wire = await script.accepted(acceptor)
+            wire.send(said)
+            wire.close()
+            intervals.append((await until(events, Event.CONNECT_RETRIED)).value)
+    assert intervals == [1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("ivl", [0, -1])
