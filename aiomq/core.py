@@ -91,6 +91,8 @@ class SocketCore(DurableCore):
         """Closed, and nothing of it is left."""
         self.finished_callbacks: list[Callable[[], None]] = []
         self._waiting_for_loop: list[Endpoint] = []
+        self.newly_begun = False
+        """It was bound or connected before there was a loop, and has sent nothing since: see `waiting.settle`."""
         self._started_along = False
         """It got its loop by the use of another socket, or of the context."""
 
@@ -170,6 +172,7 @@ class SocketCore(DurableCore):
     def _begin(self) -> None:
         self.unstarted.discard(self)
         waiting, self._waiting_for_loop = self._waiting_for_loop, []
+        self.newly_begun = bool(waiting)
         for endpoint in waiting:
             endpoint.start()
         for callback in self.adopted_callbacks:

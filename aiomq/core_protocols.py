@@ -70,5 +70,8 @@ class Endpoint(Protocol):
     def queued(self) -> int:
         """Return what still waits to leave; 0 for nothing."""
 
+    def is_busy(self) -> bool:
+        """Return whether it has just begun, or somebody is in a handshake, and so there may be a peer more soon."""
+
     def abandon(self) -> None:
         """The loop does not run any more: give back what others may want, such as a name; may run in any thread."""

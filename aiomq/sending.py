@@ -19,6 +19,7 @@ from aiomq.frame import Frame
 from aiomq.message import FrameLike, Frames, Message, MessageLike, as_frame, as_frames, as_message, message_of
 from aiomq.socket_base import SocketBase
 from aiomq.tracker import MessageTracker, tracked
+from aiomq.waiting import settle
 
 if TYPE_CHECKING:
     from aiomq.context import Context
@@ -221,6 +222,8 @@ class Sending(SocketBase):
         core.enter()
         if flags & ~(_DONTWAIT | _SNDMORE):
             raise ZMQError(errno.EINVAL, f"send takes the flags DONTWAIT and SNDMORE, not {flags}")
+        if core.newly_begun and not flags & _DONTWAIT:
+            await settle(core)
         if flags & _SNDMORE and core.pattern.wants_more((*self._parts_out, *frames)):
             self._hold(frames, tracker)
             return
@@ -342,6 +345,8 @@ class Sending(SocketBase):
         core.enter()
         if self._parts_out:
             raise ZMQError(errno.EINVAL, "a message was begun with SNDMORE: send its last frame before send_many")
+        if core.newly_begun:
+            await settle(core)
         gate = self._send_gate
         try_send = self._try_send
         message: Message | None

@@ -380,6 +380,10 @@ class Dialer(Generic[TargetT_contra]):
             return descriptor_of(self._connection.transport)
         return () if self._dialing is None else self._dialing.descriptors()
 
+    def is_busy(self) -> bool:
+        """Return whether its connection is in its handshake."""
+        return self._connection is not None and self._connection.peer is None
+
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
         unsent = 0 if self._connection is None else self._connection.unsent_bytes()

@@ -162,6 +162,10 @@ class InprocListener:
         """Nothing ever waits here."""
         return 0
 
+    def is_busy(self) -> bool:
+        """Return False: links are made at once."""
+        return False
+
     def __repr__(self) -> str:
         return f"<InprocListener {self.endpoint}>"
 
@@ -213,6 +217,10 @@ class InprocDialer:
     def queued(self) -> int:
         """Nothing here keeps a socket from closing: an inproc link has no linger."""
         return 0
+
+    def is_busy(self) -> bool:
+        """Return False: links are made at once."""
+        return False
 
     def __repr__(self) -> str:
         return f"<InprocDialer {self.endpoint}>"

@@ -249,6 +249,10 @@ class Listener(Generic[TargetT_contra]):
         held = [each for connection in tuple(self._connections) for each in descriptor_of(connection.transport)]
         return (*held, self.fd) if self.fd >= 0 else tuple(held)
 
+    def is_busy(self) -> bool:
+        """Return whether it does not accept yet, or somebody is in a handshake."""
+        return self._starting is not None or self._handshakes > 0
+
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
         return sum(

@@ -357,6 +357,10 @@ class _UdpPort(ABC):
         tell = () if was_ended else (lambda: self.owner.endpoint_closed(self),)
         run_all(self._cancel_kill_timer, *tell)
 
+    def is_busy(self) -> bool:
+        """Return False: datagrams have no handshake."""
+        return False
+
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""
         unsent = 0 if self._port is None else self._port.unsent_bytes()

@@ -7,6 +7,7 @@ them alone, or none: the other ones have to be there all the same, as with libzm
 from __future__ import annotations
 
 import asyncio
+import socket as system
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple, TypeVar
@@ -490,3 +491,87 @@ def test_what_is_bound_between_two_runs_of_a_loop_begins_with_the_second(endpoin
             await context.term()
 
         runner.run(main())
+
+
+# -- the message that is the very first call in the loop --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("binder", ["sender", "receiver"])
+@pytest.mark.parametrize("many", [False, True], ids=["send", "send_many"])
+def test_first_message_of_a_publisher_waits_for_who_has_been_there(
+    run: Run[None], endpoint: Endpoint, binder: str, many: bool
+) -> None:
+    context = KeepingContext()
+    pair = (aiomq.PUB, aiomq.SUB)
+    one, other = ready(context, endpoint(), *(pair if binder == "sender" else pair[::-1]))
+    pub, sub = (one, other) if binder == "sender" else (other, one)
+    sub.subscribe(b"")
+
+    async def main() -> None:
+        try:
+            await (pub.send_many([b"first"]) if many else pub.send(b"first"))
+            async with asyncio.timeout(BOUND):
+                assert await sub.recv() == b"first"
+        finally:
+            await context.term()
+
+    run(main())
+
+
+def test_first_call_of_a_publisher_reaches_a_subscriber_of_libzmq_that_has_been_waiting(run: Run[None]) -> None:
+    context = KeepingContext()
+    pub = context.socket(aiomq.PUB)
+    pub.bind("tcp://127.0.0.1:0")
+    with zmq.Context() as theirs, theirs.socket(zmq.SUB) as sub:
+        sub.rcvtimeo = int(BOUND * 1000)
+        sub.subscribe(b"")
+        sub.connect(pub.last_endpoint)
+        assert not sub.poll(100)  # its connection stands in the listener's queue by then
+
+        async def main() -> None:
+            try:
+                await pub.send(b"first")
+                assert await asyncio.to_thread(sub.recv) == b"first"
+            finally:
+                await context.term()
+
+        run(main())
+
+
+def test_first_call_of_a_mandatory_router_reaches_a_dealer_that_has_been_waiting(
+    run: Run[None], endpoint: Endpoint
+) -> None:
+    context = KeepingContext()
+    router, dealer = ready(context, endpoint(), aiomq.ROUTER, aiomq.DEALER)
+    router.router_mandatory = 1
+
+    async def main() -> None:
+        try:
+            await router.send_multipart([b"them", b"first"])
+            async with asyncio.timeout(BOUND):
+                assert await dealer.recv() == b"first"
+        finally:
+            await context.term()
+
+    dealer.routing_id = b"them"
+    dealer.disconnect(router.last_endpoint)
+    dealer.connect(router.last_endpoint)
+    run(main())
+
+
+def test_stranger_in_a_handshake_holds_the_first_message_up_for_a_moment_only(run: Run[None]) -> None:
+    context = KeepingContext()
+    pub = context.socket(aiomq.PUB)
+    pub.bind("tcp://127.0.0.1:0")
+    host, port = pub.last_endpoint.removeprefix("tcp://").split(":")
+    with system.create_connection((host, int(port))):
+
+        async def main() -> None:
+            try:
+                async with asyncio.timeout(BOUND):
+                    await pub.send(b"first")
+                assert not pub._core.newly_begun
+            finally:
+                await context.term()
+
+        run(main())
