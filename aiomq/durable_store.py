@@ -66,6 +66,10 @@ class Store(Protocol):
     All calls come from the socket's event loop and hold it up for as long as they take. What is called between two
     commits takes effect with the second one, all of it or nothing; it fails there and nowhere else. After a commit that
     failed the socket calls what is still true again, and then `commit`. Nothing is called after `close`.
+
+    A store may have an attribute `written`, too: when it was written last before it was opened, in seconds since the
+    epoch. What the wall clock says of the time after that is believed up to half of `durable`; without it that holds
+    of all the time that a peer was away.
     """
 
     def load(self) -> Sequence[StoredPeer]:
@@ -104,6 +108,10 @@ class SqliteStore:
     """A store in one file of SQLite, for one socket of one process at a time.
 
     A commit outlives the death of the process. Whether it outlives that of the machine is the choice of `fsync`.
+
+    Attributes:
+        path: of the file.
+        written: when the file was written before it was opened, in seconds since the epoch; None if it is new.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
