@@ -2,7 +2,7 @@
 
 A peer that was accepted and announced a routing id is entered under it. When its connection is lost it stays a peer,
 with its queue and its subscriptions, and is away; when the same routing id is announced again, the new connection gets
-that peer. What nobody came back for in time is forgotten, and so is who has been away longest when there are too many.
+that peer. What nobody came back for in time is forgotten, and when there are too many, who has the weakest claim is.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from aiomq.byte_marks import stream_peer
+from aiomq.durable_claims import Claims, holder_of
 from aiomq.durable_ledger import Ledger, recorded_peer
 from aiomq.durable_store import Store, StoredPeer
+from aiomq.durable_times import JUMP_SECONDS, time_away
 from aiomq.errors import ZMQError
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
@@ -31,8 +33,9 @@ log = logging.getLogger("aiomq.socket")
 DURABLE_LIMIT: Final = 1000
 """How many identities may be away and remembered, where `durable_limit` does not say otherwise."""
 
-_LONGEST_TIMER: Final = 3600.0
-"""Seconds after which the time is looked at again, however long it is: not every loop has timers of any length."""
+_LONGEST_TIMER: Final = 60.0
+"""Seconds after which the time is looked at again, however long it is: not every loop has timers of any length, and the
+wall clock may have been set meanwhile."""
 
 _USER_ID: Final = "User-Id"
 
@@ -74,14 +77,18 @@ class _Identity:
 
     Attributes:
         connection: what carries the peer; None while it is away.
+        holder: who has it, see `holder_of`.
+        number: how many identities were new before it.
         since: when it went away, by the monotonic clock and in seconds since the epoch.
     """
 
-    __slots__ = ("connection", "name", "peer", "since", "since_epoch", "user_id")
+    __slots__ = ("connection", "holder", "name", "number", "peer", "since", "since_epoch", "user_id")
 
     def __init__(
         self, name: bytes, user_id: bytes | None, peer: StreamPeer, connection: CarriesPeer | None = None
     ) -> None:
+        self.holder = ""
+        self.number = 0
         self.name = name
         self.user_id = user_id
         self.peer = peer
@@ -95,6 +102,7 @@ class Durability:
     Attributes:
         retention: seconds that a peer may be away; 0 is none, infinity is for ever.
         limit: how many may be away at a time.
+        limit_each: how many of one user or address may; None for no such limit.
         dropped: messages that were queued for peers when those were forgotten.
         forgotten: how many peers were, that had not come back.
         ledger: what keeps the store in step; None without a store.
@@ -111,6 +119,7 @@ class Durability:
         self._epoch_clock = epoch_clock
         self.retention = 0.0
         self.limit = DURABLE_LIMIT
+        self.limit_each: int | None = None
         self.dropped = 0
         self.forgotten = 0
         self.ledger: Ledger | None = None
@@ -119,6 +128,10 @@ class Durability:
         self._of: dict[StreamPeer, _Identity] = {}
         self._away: dict[bytes, _Identity] = {}
         """Who has been away longest comes first."""
+        self._clocks_apart = epoch_clock() - clock()
+        self._claims: Claims[_Identity] = Claims()
+        """The same ones."""
+        self._entered = 0
         self._timer: asyncio.TimerHandle | None = None
 
     # -- what is set -------------------------------------------------------------------------------------------------
@@ -134,9 +147,15 @@ class Durability:
         self.expire()
 
     def set_limit(self, limit: int) -> None:
-        """Remember so many peers that are away; those who have been longest are forgotten, if there are more."""
+        """Remember so many peers that are away; those with the weakest claims are forgotten, if there are more."""
         self.limit = limit
         self._keep_to_limit()
+
+    def set_limit_each(self, limit: int) -> None:
+        """Remember so many of one user or address."""
+        self.limit_each = limit
+        for holder in self._claims.holders():
+            self._keep_to_limit_each(holder)
 
     def use(self, store: Store) -> None:
         """Keep a store in step with the queues. It is read here, and its peers are made by `restore`."""
@@ -158,12 +177,15 @@ class Durability:
         owner, ledger = self._owner, self.ledger
         if not self.retention or name in self._identities:
             return stream_peer(owner, owner.flusher, endpoint, options)
+        user_id = properties.get(_USER_ID)
         if ledger is None:
             peer = stream_peer(owner, owner.flusher, endpoint, options)
         else:
             peer = recorded_peer(owner, owner.flusher, endpoint, options, ledger)
-            ledger.enter(peer, name, properties.get(_USER_ID))
-        self._enter(_Identity(name, properties.get(_USER_ID), peer, connection))
+            ledger.enter(peer, name, user_id)
+        identity = _Identity(name, user_id, peer, connection)
+        identity.holder = holder_of(user_id, properties)
+        self._enter(identity)
         return peer
 
     def returning(self, connection: CarriesPeer, name: bytes, properties: Mapping[str, bytes]) -> StreamPeer | None:
@@ -180,6 +202,8 @@ class Durability:
             self._part(identity, before)
             before.end("another connection announced the same routing id and took its place (durable)")
         identity.connection = connection
+        self._claims.discard(identity)
+        identity.holder = holder_of(identity.user_id, properties)
         return peer
 
     def returned(self, peer: StreamPeer) -> None:
@@ -208,11 +232,13 @@ class Durability:
         identity.connection = None
         identity.peer.address = ""
         identity.peer.apply_hwm()  # nobody is there to give credit for what was read: the whole mark is free again
+        self._follow_wall_clock()
         identity.since, identity.since_epoch = self._clock(), self._epoch_clock()
         if self.ledger is not None:
             self.ledger.moved(identity.peer, identity.since_epoch)
-        self._away[identity.name] = identity
+        self._add_away(identity)
         self._owner.peer_away(identity.peer)
+        self._keep_to_limit_each(identity.holder)
         self._keep_to_limit()
         if len(self._away) == 1:
             self._set_timer()
@@ -225,19 +251,32 @@ class Durability:
         stored, self._stored = self._stored, ()
         assert self.ledger is not None
         owner, now, now_epoch = self._owner, self._clock(), self._epoch_clock()
+        written = getattr(self.ledger.store, "written", None)
+        unbelieved = 0.0
         for each in sorted(stored, key=lambda one: math.inf if one.since is None else one.since):
             peer = recorded_peer(owner, owner.flusher, "", owner.options, self.ledger)
             peer.routing_id = each.identity
             for message in each.messages:
                 peer.put(message)
             identity = _Identity(each.identity, each.user_id, peer)
-            identity.since_epoch = now_epoch if each.since is None else each.since
-            identity.since = now - max(0.0, now_epoch - identity.since_epoch)
+            away = time_away(each.since, written, now_epoch, self.retention / 2)
+            identity.since, identity.since_epoch = now - away.seconds, now_epoch - away.seconds
+            unbelieved = max(unbelieved, away.unbelieved)
+            identity.holder = holder_of(each.user_id, {})
             self._enter(identity)
-            self._away[identity.name] = identity
+            self._add_away(identity)
             self.ledger.restore(peer, each)
             self.ledger.moved(peer, identity.since_epoch)
             owner.peer_restored(peer, each.topics)
+        self._sort_away()
+        if unbelieved > 0:
+            log.warning(
+                "the wall clock says that %.0f s more than half of durable have passed while this durable socket was"
+                " not there: they are not counted",
+                unbelieved,
+            )
+        for holder in self._claims.holders():
+            self._keep_to_limit_each(holder)
         self._keep_to_limit()
         self.expire()
 
@@ -254,6 +293,7 @@ class Durability:
 
     def expire(self) -> None:
         """Forget who has been away for too long, and look again when the next one will have been."""
+        self._follow_wall_clock()
         late = self._clock() - self.retention
         for identity in tuple(self._away.values()):
             if identity.since > late:
@@ -264,7 +304,8 @@ class Durability:
     def close(self) -> None:
         """The socket is closed: nobody comes back, and what is queued for those who are away is left to the store."""
         commit = () if self.ledger is None else (self.ledger.commit,)
-        run_all(self._stop_timer, *commit, *(identity.peer.close for identity in self._away.values()))
+        closings = (identity.peer.close for identity in self._away.values())
+        run_all(self._stop_timer, self._follow_wall_clock, *commit, *closings)
 
     def finish(self) -> None:
         """Nothing of the socket is left: let go of the store."""
@@ -297,20 +338,49 @@ class Durability:
     # -- who is remembered -------------------------------------------------------------------------------------------
 
     def _enter(self, identity: _Identity) -> None:
+        identity.number = self._entered
+        self._entered += 1
         self._identities[identity.name] = identity
         self._of[identity.peer] = identity
+
+    def _add_away(self, identity: _Identity) -> None:
+        self._away[identity.name] = identity
+        self._claims.add(identity)
+
+    def _sort_away(self) -> None:
+        """Put who has been away longest first again."""
+        self._away = {each.name: each for each in sorted(self._away.values(), key=lambda one: one.since)}
+
+    def _follow_wall_clock(self) -> None:
+        """If it was set, say anew when those went who are away: a restart is to find what the monotonic clock says."""
+        now, now_epoch = self._clock(), self._epoch_clock()
+        apart = now_epoch - now
+        if abs(apart - self._clocks_apart) < JUMP_SECONDS:
+            return
+        log.info("the wall clock was set by %.0f s: times of peers that are away follow it", apart - self._clocks_apart)
+        self._clocks_apart = apart
+        for identity in self._away.values():
+            identity.since_epoch = now_epoch - (now - identity.since)
+            if self.ledger is not None:
+                self.ledger.moved(identity.peer, identity.since_epoch)
 
     def _strike_out(self, identity: _Identity) -> None:
         del self._identities[identity.name]
         del self._of[identity.peer]
         self._away.pop(identity.name, None)
+        self._claims.discard(identity)
         if self.ledger is not None and not self._owner.closed:
             self.ledger.forget(identity.peer)
 
     def _keep_to_limit(self) -> None:
-        while len(self._away) > self.limit:
-            longest = next(iter(self._away.values()))
-            self._forget(longest, f"durable_limit lets {self.limit} be away at a time")
+        while len(self._claims) > self.limit:
+            self._forget(self._claims.worst(), f"durable_limit lets {self.limit} be away at a time")
+
+    def _keep_to_limit_each(self, holder: str) -> None:
+        limit = self.limit_each
+        while limit is not None and self._claims.count(holder) > limit:
+            why = f"durable_limit_each lets {limit} of {holder} be away at a time"
+            self._forget(self._claims.worst_of(holder), why)
 
     def _forget(self, identity: _Identity, why: str) -> None:
         """Give up on a peer that is away, and drop what is queued for it."""

@@ -64,7 +64,9 @@ class SocketDurability:
     def durable_limit(self) -> int:
         """How many peers that are away a durable socket remembers, 1000 if not set.
 
-        With one more, the one that has been away longest is forgotten. Setting it raises:
+        With one more, one is forgotten: of the address, or of the user that an authenticator named, that has more than
+        half of them, if there is one; rather one for whom no messages wait; and of those the one that came last with a
+        new routing id. Setting it raises:
 
         * ZMQError: EINVAL for a number below 1, or if `durable` is not set.
         * TypeError: it is no number.
@@ -80,6 +82,27 @@ class SocketDurability:
         self._check_durable("durable_limit")
         core.revoke_grants()
         core.make_durable().set_limit(limit)
+
+    @property
+    def durable_limit_each(self) -> int:
+        """How many of those peers may be of one user, or one address; as many as `durable_limit` if not set.
+
+        Whom an authenticator named (User-Id) is counted by that, others by their address: of IPv6 the network of 64
+        bits, of ipc the user and group where the system tells them. A peer of which nothing is known, as after a
+        restart with a store, is not counted. Setting it raises what setting `durable_limit` does.
+        """
+        durable = self._core.durable
+        each = None if durable is None else durable.limit_each
+        return self.durable_limit if each is None else each
+
+    @durable_limit_each.setter
+    def durable_limit_each(self, value: int) -> None:
+        core = self._core
+        core.enter_sync()
+        limit = limit_of(value, "durable_limit_each")
+        self._check_durable("durable_limit_each")
+        core.revoke_grants()
+        core.make_durable().set_limit_each(limit)
 
     @property
     def durable_store(self) -> Store | None:
@@ -140,7 +163,7 @@ class SocketDurability:
             ledger.check()
 
 
-def limit_of(value: int) -> int:
+def limit_of(value: int, name: str = "durable_limit") -> int:
     """Return a number of peers.
 
     Raises:
@@ -150,9 +173,9 @@ def limit_of(value: int) -> int:
     try:
         limit = operator.index(value)
     except TypeError:
-        raise TypeError(f"durable_limit takes a number of peers, not {value!r}") from None
+        raise TypeError(f"{name} takes a number of peers, not {value!r}") from None
     if limit < 1:
-        raise ZMQError(errno.EINVAL, f"durable_limit takes a number of peers from 1 on, not {limit}")
+        raise ZMQError(errno.EINVAL, f"{name} takes a number of peers from 1 on, not {limit}")
     return limit
 
 

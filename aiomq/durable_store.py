@@ -6,21 +6,26 @@ one. It decides nothing: what to keep and when to let go is up to the ledger of 
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, Protocol
+from zlib import crc32
 
 import msgspec
 
+from aiomq.durable_schema import COUNTED, count, damaged, message_sum, peer_sum, prepare, topic_sum
 from aiomq.errors import ZMQError
 from aiomq.message import Frames, Message, frames_of, message_of
 
 __all__ = ["SqliteStore", "Store", "StoredPeer"]
 
-_SCHEMA_VERSION: Final = 1
+log = logging.getLogger("aiomq.socket")
+
 _OPEN_SECONDS: Final = 0.2
 """How long opening waits for whoever has the file: a process that is just ending."""
 
@@ -28,18 +33,11 @@ _ERRNOS: Final = {
     "SQLITE_FULL": errno.ENOSPC,
     "SQLITE_BUSY": errno.EBUSY,
     "SQLITE_LOCKED": errno.EBUSY,
-    "SQLITE_READONLY": errno.EROFS,
-    "SQLITE_CANTOPEN": errno.ENOENT,
-    "SQLITE_NOTADB": errno.EINVAL,
+    "SQLITE_NOMEM": errno.ENOMEM,
 }
 
-_SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS peers (identity BLOB PRIMARY KEY, user_id BLOB, since REAL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS topics (identity BLOB, topic BLOB, PRIMARY KEY (identity, topic)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS messages"
-    " (identity BLOB, number INTEGER, frames BLOB, PRIMARY KEY (identity, number)) WITHOUT ROWID",
-    f"PRAGMA user_version = {_SCHEMA_VERSION}",
-)
+_MAGIC: Final = b"SQLite format 3\0"
+"""How each of its files begins."""
 
 
 class StoredPeer(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +66,10 @@ class Store(Protocol):
     All calls come from the socket's event loop and hold it up for as long as they take. What is called between two
     commits takes effect with the second one, all of it or nothing; it fails there and nowhere else. After a commit that
     failed the socket calls what is still true again, and then `commit`. Nothing is called after `close`.
+
+    A store may have an attribute `written`, too: when it was written last before it was opened, in seconds since the
+    epoch. What the wall clock says of the time after that is believed up to half of `durable`; without it that holds
+    of all the time that a peer was away.
     """
 
     def load(self) -> Sequence[StoredPeer]:
@@ -106,6 +108,10 @@ class SqliteStore:
     """A store in one file of SQLite, for one socket of one process at a time.
 
     A commit outlives the death of the process. Whether it outlives that of the machine is the choice of `fsync`.
+
+    Attributes:
+        path: of the file.
+        written: when the file was written before it was opened, in seconds since the epoch; None if it is new.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
@@ -117,11 +123,14 @@ class SqliteStore:
                 last ones, never break the file.
 
         Raises:
-            ZMQError: EBUSY if another socket has the file, EINVAL if it is something else, or the number of what the
-                system says.
+            ZMQError: EBUSY if another socket has the file, EINVAL if it is something else, EIO if it is damaged, EROFS
+                if it or its folder cannot be written to, or the number of what else the system says.
         """
         self.path = os.fspath(path)
+        self.written = _written(self.path)
         self._steps: list[tuple[str, list[tuple[Any, ...]]]] = []
+        self._has_changed = False
+        """Whether there was a commit; the file does not say then how many rows it has."""
         try:
             self._database = sqlite3.connect(
                 self.path, timeout=_OPEN_SECONDS, isolation_level=None, check_same_thread=False
@@ -129,57 +138,82 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise _failure("open", self.path, error) from error
         try:
-            self._prepare(fsync=fsync)
-        except sqlite3.Error as error:
+            prepare(self._database, self.path, fsync=fsync)
+        except _FAILURES as error:
+            failure = _failure("open", self.path, error)  # asks the file, which closing may make
             self._database.close()
-            raise _failure("open", self.path, error) from error
+            raise failure from error
         except BaseException:  # raised again; nobody else would close it
             self._database.close()
             raise
         _open_here.add(self)
 
-    def _prepare(self, *, fsync: bool) -> None:
-        run = self._database.execute
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("BEGIN EXCLUSIVE")  # and nobody else gets at it before it is closed
-        version = run("PRAGMA user_version").fetchone()[0]
-        tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version != _SCHEMA_VERSION and (version or tables):
-            raise ZMQError(errno.EINVAL, f"{self.path} is a database, but not one of a durable socket of this version")
-        run("COMMIT")
-        run("PRAGMA journal_mode = WAL")
-        run(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
-        run("BEGIN")
-        for statement in _SCHEMA:
-            run(statement)
-        run("COMMIT")
-
     def load(self) -> Sequence[StoredPeer]:
         """Return all that is known.
 
         Raises:
-            ZMQError: EIO if the file is damaged.
+            ZMQError: EIO if the file is damaged: none of it is given then.
         """
         try:
-            rows = self._database.execute("SELECT identity, user_id, since FROM peers").fetchall()
-            return [self._load_peer(*row) for row in rows]
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            peers = self._load_peers()
+            topics, messages = self._load_topics(peers), self._load_messages(peers)
+            self._check_count()
+        except _FAILURES as error:
             raise _failure("read", self.path, error) from error
+        return [self._stored(*peer, topics[peer[0]], messages[peer[0]]) for peer in peers.values()]
 
-    def _load_peer(self, identity: bytes, user_id: bytes | None, since: float | None) -> StoredPeer:
-        topics = self._database.execute("SELECT topic FROM topics WHERE identity = ?", (identity,)).fetchall()
-        query = "SELECT number, frames FROM messages WHERE identity = ? ORDER BY number"
-        rows = self._database.execute(query, (identity,)).fetchall()
-        first = rows[0][0] if rows else 0
-        if rows and rows[-1][0] - first + 1 != len(rows):
-            raise ZMQError(errno.EIO, f"{self.path} is damaged: messages for {identity!r} are missing in it")
+    def _check_count(self) -> None:
+        counts = self._database.execute(f"SELECT {', '.join(COUNTED)} FROM closed").fetchall()
+        if counts and (len(counts) > 1 or list(counts[0]) != count(self._database)):
+            raise damaged(self.path, "it has not as many rows as it had")
+
+    def _load_peers(self) -> dict[bytes, tuple[bytes, bytes | None, float | None]]:
+        peers = {}
+        for identity, user_id, since, total in self._database.execute("SELECT * FROM peers"):
+            self._check(_is_blob(identity) and (user_id is None or _is_blob(user_id)), identity)
+            self._check(since is None or type(since) is float, identity)
+            self._check(total == peer_sum(identity, user_id, since) and identity not in peers, identity)
+            peers[identity] = (identity, user_id, since)
+        return peers
+
+    def _load_topics(self, peers: Collection[bytes]) -> dict[bytes, list[bytes]]:
+        topics: dict[bytes, list[bytes]] = {identity: [] for identity in peers}
+        for identity, topic, total in self._database.execute("SELECT * FROM topics"):
+            self._check(_is_blob(identity) and _is_blob(topic) and identity in topics, identity)
+            self._check(total == topic_sum(identity, topic), identity)
+            topics[identity].append(topic)
+        return topics
+
+    def _load_messages(self, peers: Collection[bytes]) -> dict[bytes, list[tuple[int, Message]]]:
+        messages: dict[bytes, list[tuple[int, Message]]] = {identity: [] for identity in peers}
+        for identity, number, total, frames in self._database.execute("SELECT * FROM messages"):
+            self._check(_is_blob(identity) and _is_blob(frames) and type(number) is int, identity)
+            self._check(identity in messages and total == message_sum(identity, number, frames), identity)
+            waiting = messages[identity]
+            if waiting and number != waiting[-1][0] + 1:
+                raise damaged(self.path, f"messages for {identity!r} are missing in it")
+            waiting.append((number, _unpacked(frames)))
+        return messages
+
+    def _check(self, holds: bool, identity: object) -> None:
+        if not holds:
+            raise damaged(self.path, f"what it has of {identity!r} is not what was written")
+
+    @staticmethod
+    def _stored(
+        identity: bytes,
+        user_id: bytes | None,
+        since: float | None,
+        topics: Sequence[bytes],
+        messages: Sequence[tuple[int, Message]],
+    ) -> StoredPeer:
         return StoredPeer(
             identity=identity,
             user_id=user_id,
             since=since,
-            topics=[topic for (topic,) in topics],
-            first=first,
-            messages=[_unpacked(frames) for _, frames in rows],
+            topics=topics,
+            first=messages[0][0] if messages else 0,
+            messages=[message for _, message in messages],
         )
 
     # -- what the next commit is to do -------------------------------------------------------------------------------
@@ -189,7 +223,9 @@ class SqliteStore:
 
     def remember(self, identity: bytes, user_id: bytes | None, since: float | None) -> None:
         """Keep an identity, or replace what is known of when it went away."""
-        self._add("INSERT OR REPLACE INTO peers VALUES (?, ?, ?)", [(identity, user_id, since)])
+        moment = None if since is None else float(since)
+        total = peer_sum(identity, user_id, moment)
+        self._add("INSERT OR REPLACE INTO peers VALUES (?, ?, ?, ?)", [(identity, user_id, moment, total)])
 
     def forget(self, identity: bytes) -> None:
         """Drop an identity with its topics and messages."""
@@ -198,7 +234,8 @@ class SqliteStore:
 
     def subscribe(self, identity: bytes, topics: Iterable[bytes]) -> None:
         """Keep these topics for an identity."""
-        self._add("INSERT OR IGNORE INTO topics VALUES (?, ?)", ((identity, topic) for topic in topics))
+        rows = ((identity, topic, topic_sum(identity, topic)) for topic in topics)
+        self._add("INSERT OR IGNORE INTO topics VALUES (?, ?, ?)", rows)
 
     def cancel(self, identity: bytes, topics: Iterable[bytes]) -> None:
         """Drop these topics of an identity."""
@@ -206,8 +243,12 @@ class SqliteStore:
 
     def append(self, identity: bytes, number: int, messages: Iterable[Message]) -> None:
         """Keep messages for an identity: the first under this number, the others under those after it."""
-        rows = ((identity, at, _packed(message)) for at, message in enumerate(messages, number))
-        self._add("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", rows)
+        start = crc32(identity)  # this is `message_sum`, with what is the same for all done once
+        rows = [
+            (identity, at, crc32(frames := _packed(message), (start ^ at) & 0xFFFFFFFF), frames)
+            for at, message in enumerate(messages, number)
+        ]
+        self._steps.append(("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)", rows))
 
     def remove(self, identity: bytes, up_to: int) -> None:
         """Drop the messages of an identity up to this number, that one included."""
@@ -225,12 +266,15 @@ class SqliteStore:
         run = self._database.execute
         try:
             run("BEGIN IMMEDIATE")
+            if not self._has_changed:
+                run("DELETE FROM closed")
             for statement, rows in steps:
                 self._database.executemany(statement, rows)
             run("COMMIT")
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._roll_back()
             raise _failure("write to", self.path, error) from error
+        self._has_changed = True
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:  # some failures have rolled back already
@@ -239,7 +283,20 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file; `path-wal` is emptied into it and goes."""
         _open_here.discard(self)
+        if self._has_changed:
+            self._count()
         self._database.close()
+
+    def _count(self) -> None:
+        """Write how many rows there are. A file without it is as good as one of a process that died."""
+        run = self._database.execute
+        try:
+            run("BEGIN IMMEDIATE")
+            run("INSERT INTO closed VALUES (?, ?, ?)", count(self._database))
+            run("COMMIT")
+        except _FAILURES as error:
+            log.warning("cannot write to the store %s how many rows it has: %s", self.path, error)
+            self._roll_back()
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path}>"
@@ -265,11 +322,62 @@ def _unpacked(data: bytes) -> Message:
     return message_of(_unpack_frames(data[1:])) if data[:1] == _SEVERAL else data
 
 
+def _is_blob(value: object) -> bool:
+    return type(value) is bytes
+
+
+def _written(path: str) -> float | None:
+    """Return when a file was written last, as the system noted it; None if it is none yet."""
+    times = []
+    for name in (path, f"{path}-wal"):
+        with contextlib.suppress(OSError):  # it is not there
+            times.append(os.stat(name).st_mtime)
+    return max(times, default=None)
+
+
+_FAILURES: Final = (sqlite3.Error, msgspec.MsgspecError, MemoryError, UnicodeError)
+"""What reading and writing a file may raise that is damaged, or on a disk that is."""
+
+
 def _failure(what: str, path: str, error: Exception) -> ZMQError:
-    name = getattr(error, "sqlite_errorname", "")
-    number = next((_ERRNOS[each] for each in _ERRNOS if name.startswith(each)), errno.EIO)
+    name = "SQLITE_NOMEM" if isinstance(error, MemoryError) else getattr(error, "sqlite_errorname", "")
+    number = next((_ERRNOS[each] for each in _ERRNOS if name.startswith(each)), 0) or _errno_of(name, path)
     hint = ": another socket or program has it open" if number == errno.EBUSY else ""
     return ZMQError(number, f"cannot {what} the store {path}{hint}: {error}")
+
+
+def _errno_of(name: str, path: str) -> int:
+    """Return what the system, or a look at the file, says to an error of SQLite that may have several reasons."""
+    if name.startswith("SQLITE_NOTADB"):
+        return errno.EIO if _begins_as_a_database(path) else errno.EINVAL
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        return _refusal(path)
+    return errno.EIO
+
+
+def _begins_as_a_database(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError:
+        return False
+    same = [mine == its for mine, its in zip(start, _MAGIC, strict=False)]
+    return sum(same) > len(_MAGIC) // 2  # the rest is damage
+
+
+def _refusal(path: str) -> int:
+    """Return why the system lets nobody write to a file, or into its folder; EIO if it does."""
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        if os.path.exists(path):
+            with open(path, "r+b"):
+                return errno.EIO if os.access(folder, os.W_OK) else errno.EROFS
+        os.stat(folder)
+    except PermissionError:
+        return errno.EROFS
+    except OSError as error:
+        return error.errno or errno.EIO
+    return errno.EIO if os.access(folder, os.W_OK) else errno.EROFS
 
 
 _open_here: Final[set[SqliteStore]] = set()

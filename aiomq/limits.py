@@ -13,7 +13,8 @@ from aiomq.mute import OnMute
 __all__ = ["LIMITS", "SocketLimits", "bytes_of", "policy_of"]
 
 LIMITS: Final = frozenset(
-    {"durable", "durable_limit", "durable_store", "ipc_exclusive", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"}
+    {"durable", "durable_limit", "durable_limit_each", "durable_store"}
+    | {"ipc_exclusive", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"}
 )
 """The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
 

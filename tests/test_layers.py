@@ -27,7 +27,8 @@ LAYERS: Final = (
     # 1: the protocol and the patterns, both without I/O
     frozenset({"zmtp", "patterns"}),
     # 2: peers and what wakes whom
-    frozenset({"durable", "durable_ledger", "durable_store"})
+    frozenset({"durable", "durable_claims", "durable_ledger", "durable_schema"})
+    | frozenset({"durable_store", "durable_times"})
     | frozenset({"byte_marks", "flusher", "frame", "gate", "conflating", "peer", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),

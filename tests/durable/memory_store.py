@@ -17,6 +17,7 @@ class MemoryStore:
         self.peers: dict[bytes, tuple[bytes | None, float | None]] = {}
         self.topics: dict[bytes, set[bytes]] = {}
         self.messages: dict[bytes, dict[int, Message]] = {}
+        self.written: float | None = None
         self.failure: Exception | None = None
         self.commits = self.appended = self.closed = 0
         self._steps: list[tuple[object, ...]] = []

@@ -89,10 +89,12 @@ class Wire:
     def finish(self, linger: float | None) -> None:
         self.reason = "finished"
 
-    def connect(self, name: bytes, user: bytes | None = None) -> StreamPeer:
+    def connect(self, name: bytes, user: bytes | None = None, address: bytes = b"") -> StreamPeer:
         """Do what a listener does with a connection that is ready."""
         durability = self.owner.durability
-        properties = {} if user is None else {"User-Id": user}
+        properties = {"Peer-Address": address} if address else {}
+        if user is not None:
+            properties["User-Id"] = user
         peer = durability.returning(self, name, properties)
         if peer is None:
             peer = durability.new_peer(self, "tcp://here", self.owner.options, name, properties)
@@ -205,16 +207,116 @@ async def test_peer_is_kept_for_ever_without_a_timer(owner: Owner) -> None:
     assert owner.durability.forgotten == 0
 
 
-async def test_longest_away_goes_first_beyond_the_limit(owner: Owner) -> None:
+def gone(owner: Owner) -> list[bytes]:
+    """Return who was forgotten."""
+    return [name for what, name in owner.told if what == "gone"]
+
+
+async def test_newest_claim_goes_first_beyond_the_limit(owner: Owner) -> None:
     owner.durability.set_limit(2)
     wires = [Wire(owner) for _ in range(4)]
     for number, wire in enumerate(wires):
         wire.connect(b"%d" % number)
-    for wire in wires:
+    for wire in reversed(wires):
         wire.lose()
 
-    assert [name for what, name in owner.told if what == "gone"] == [b"0", b"1"]
+    assert gone(owner) == [b"3", b"2"]
     assert owner.durability.forgotten == 2
+    assert Wire(owner).connect(b"1").routing_id == b"1"
+    owner.durability.close()
+
+
+async def test_who_has_no_messages_goes_before_who_has(owner: Owner) -> None:
+    for name, queued in ((b"first", 0), (b"second", 0), (b"third", 5), (b"fourth", 5)):
+        wire = Wire(owner)
+        peer = wire.connect(name)
+        wire.lose()
+        for _ in range(queued):
+            peer.put(b"x")
+    for limit in (3, 2, 1):
+        owner.durability.set_limit(limit)
+
+    assert gone(owner) == [b"second", b"first", b"fourth"]
+    assert owner.durability.dropped == 5
+    owner.durability.close()
+
+
+@pytest.mark.parametrize("queued", [0, 1])
+async def test_names_that_one_stranger_invents_cost_nobody_else_anything(owner: Owner, queued: int) -> None:
+    owner.durability.set_limit(20)
+    wires = [Wire(owner) for _ in range(5)]
+    good = [wire.connect(b"good %d" % number) for number, wire in enumerate(wires)]
+    for wire, peer in zip(wires, good, strict=True):
+        wire.lose()
+        peer.put(b"x")
+    for number in range(101):
+        wire = Wire(owner)
+        peer = wire.connect(b"invented %d" % number)
+        if queued:
+            peer.put(b"x")
+        wire.lose()
+
+    assert all(name.startswith(b"invented") for name in gone(owner))
+    assert owner.durability.forgotten == 86
+    assert [Wire(owner).connect(b"good %d" % number) for number in range(5)] == good
+    owner.durability.close()
+
+
+@pytest.mark.parametrize("addresses", [(b"192.0.2.1", b"192.0.2.2"), (b"2001:db8::1", b"2001:db8:0:1::1")])
+async def test_address_that_has_more_than_half_pays_for_who_comes_later(
+    owner: Owner, addresses: tuple[bytes, bytes]
+) -> None:
+    owner.durability.set_limit(20)
+    for number in range(20):
+        wire = Wire(owner)
+        wire.connect(b"invented %d" % number, address=addresses[0]).put(b"x")
+        wire.lose()
+    for number in range(8):
+        wire = Wire(owner)
+        wire.connect(b"good %d" % number, address=addresses[1])
+        wire.lose()
+
+    assert gone(owner) == [b"invented %d" % number for number in range(19, 11, -1)]
+    owner.durability.close()
+
+
+async def test_limit_for_each_is_for_a_user_or_an_address(owner: Owner) -> None:
+    owner.durability.set_limit_each(2)
+    who = [
+        (b"192.0.2.1", None),
+        (b"::ffff:192.0.2.1", None),
+        (b"192.0.2.1", b"ada"),
+        (b"192.0.2.2", b"ada"),
+        (b"192.0.2.1", None),
+        (b"192.0.2.3", b"ada"),
+        (b"192.0.2.3", None),
+        (b"", None),
+        (b"", None),
+        (b"", None),
+    ]
+    for number, (address, user) in enumerate(who):
+        wire = Wire(owner)
+        wire.connect(b"%d" % number, user, address)
+        wire.lose()
+    assert gone(owner) == [b"4", b"5"]
+
+    owner.durability.set_limit_each(1)
+    assert sorted(gone(owner)[2:]) == [b"1", b"3"]
+    owner.durability.close()
+
+
+async def test_peer_counts_where_it_was_last(owner: Owner) -> None:
+    owner.durability.set_limit_each(1)
+    for name, address in ((b"a", b"192.0.2.1"), (b"a", b"192.0.2.2"), (b"b", b"192.0.2.1")):
+        wire = Wire(owner)
+        wire.connect(name, address=address)
+        wire.lose()
+    assert gone(owner) == []
+
+    wire = Wire(owner)
+    wire.connect(b"c", address=b"192.0.2.2")
+    wire.lose()
+    assert gone(owner) == [b"c"]
     owner.durability.close()
 
 

@@ -36,6 +36,11 @@ async def test_durable_limit_refuses_what_is_no_number_of_peers(
     socket = context.socket(aiomq.PUB, durable=1)
     with pytest.raises(error, match="durable_limit takes"):
         socket.durable_limit = value
+    with pytest.raises(error, match="durable_limit_each takes"):
+        socket.durable_limit_each = value
+    assert (socket.durable_limit, socket.durable_limit_each) == (1000, 1000)
+    socket.durable_limit_each = 7
+    assert socket.durable_limit_each == 7
 
 
 async def test_settings_of_durable_sockets_need_durable_first(context: aiomq.Context) -> None:
@@ -43,6 +48,8 @@ async def test_settings_of_durable_sockets_need_durable_first(context: aiomq.Con
     assert (socket.durable_limit, socket.durable_store) == (1000, None)
     with pytest.raises(aiomq.ZMQError, match="set durable first"):
         socket.durable_limit = 5
+    with pytest.raises(aiomq.ZMQError, match="set durable first"):
+        socket.durable_limit_each = 5
     with pytest.raises(aiomq.ZMQError, match="set durable first"):
         socket.durable_store = "anywhere"
     with pytest.raises(aiomq.ZMQError, match="no durable_store"):

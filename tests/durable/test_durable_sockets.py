@@ -210,20 +210,41 @@ async def test_socket_that_is_durable_no_longer_forgets_all(context: aiomq.Conte
     await until(lambda: not pub.peers())
 
 
-async def test_one_peer_too_many_pushes_out_who_has_been_away_longest(context: aiomq.Context, address: str) -> None:
+async def test_one_peer_too_many_pushes_out_the_newest_without_messages(context: aiomq.Context, address: str) -> None:
     pub = context.socket(aiomq.PUB, durable=60.0, durable_limit=2)
     pub.bind(address)
-    for name in (b"one", b"two"):
-        await gone(pub, await there(pub, aiomq.SUB, name))
+    subs = [come(pub, aiomq.SUB, name) for name in (b"one", b"two")]
+    await subscribed(pub, count=2)
+    for sub in subs:
+        await gone(pub, sub)
     await pub.send(b"x")
     third = await there(pub, aiomq.SUB, b"three")
     third.close()
-    await until(lambda: b"one" not in {peer.routing_id for peer in pub.peers()})
+    await until(lambda: pub.counters.forgotten == 1)
 
-    assert sorted(peer.routing_id for peer in away(pub)) == [b"three", b"two"]
-    assert (pub.counters.forgotten, pub.counters.dropped) == (1, 1)
-    pub.durable_limit = 1
-    assert [peer.routing_id for peer in away(pub)] == [b"three"]
+    assert sorted(peer.routing_id for peer in away(pub)) == [b"one", b"two"]
+    assert pub.counters.dropped == 0
+
+
+async def test_stranger_with_many_names_makes_nobody_else_forgotten(context: aiomq.Context, address: str) -> None:
+    pub = context.socket(aiomq.PUB, durable=60.0, durable_limit=8)
+    pub.bind(address)
+    good = [b"good %d" % number for number in range(5)]
+    subs = [come(pub, aiomq.SUB, name) for name in good]
+    await subscribed(pub, count=5)
+    for sub in subs:
+        await gone(pub, sub)
+    await pub.send_many([b"%d" % number for number in range(100)])
+    for number in range(12):
+        stranger = come(pub, aiomq.SUB, b"invented %d" % number)
+        await pub.wait_connected()
+        stranger.close(linger=0)
+        await until(lambda: all(peer.state == "away" for peer in pub.peers()))
+
+    assert pub.counters.forgotten == 9
+    assert {peer.routing_id: peer.queued_out for peer in away(pub)}.items() >= dict.fromkeys(good, 100).items()
+    sub = await there(pub, aiomq.SUB, good[4])
+    assert await received(sub.recv, 100) == [b"%d" % number for number in range(100)]
 
 
 async def test_unbind_forgets_who_is_there_and_keeps_who_is_away(context: aiomq.Context, address: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -121,6 +124,7 @@ async def test_topics_that_a_user_granted_outlive_a_manual_xpub(
 async def test_time_away_goes_on_while_the_sender_is_not_there(context: aiomq.Context) -> None:
     store = MemoryStore()
     store.peers = {b"late": (None, 900.0), b"there": (None, None), b"soon": (None, 950.0)}
+    store.written = 1000.0
     pub = context.socket(aiomq.PUB, durable=99.0)
     durable = pub._core.make_durable()
     durable._epoch_clock = Clock(1000.0)
@@ -135,14 +139,86 @@ async def test_time_away_goes_on_while_the_sender_is_not_there(context: aiomq.Co
     assert list(store.peers) == [b"there"]
 
 
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+@pytest.mark.parametrize("written", [None, 960.0])
+async def test_wall_clock_that_jumped_drops_nobody_at_a_restart(
+    context: aiomq.Context, caplog: pytest.LogCaptureFixture, jump: float, written: float | None
+) -> None:
+    store = MemoryStore()
+    store.peers = {b"one": (None, 950.0), b"there": (None, None)}
+    store.messages = {b"one": {0: b"x"}}
+    store.written = written
+    pub = context.socket(aiomq.PUB, durable=100.0)
+    durable = pub._core.make_durable()
+    now = 1000.0 + jump
+    durable._epoch_clock, clock = Clock(now), Clock(7.0)
+    durable._clock = clock
+    pub.durable_store = store
+    before = 0.0 if written is None else written - 950.0
+    believed = before + (50.0 if jump > 0 else 0.0)
+
+    found = {peer.routing_id: (peer.queued_out, peer.away_since) for peer in away(pub)}
+    assert found == {b"one": (1, now - believed), b"there": (0, now)}
+    assert ("the wall clock says" in caplog.text) == (jump > 0)
+    clock.now += 99.0 - believed
+    durable.expire()
+    assert len(away(pub)) == 2
+    clock.now += 2.0
+    durable.expire()
+    assert b"one" not in {peer.routing_id for peer in away(pub)}
+
+
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+async def test_wall_clock_that_is_set_meanwhile_changes_no_time_away(
+    context: aiomq.Context, address: str, jump: float
+) -> None:
+    store = MemoryStore()
+    pub = context.socket(aiomq.PUB, durable=100.0)
+    durable = pub._core.make_durable()
+    wall, clock = Clock(5000.0), Clock(7.0)
+    durable._epoch_clock, durable._clock = wall, clock
+    pub.durable_store = store
+    pub.bind(address)
+    await gone(pub, await there(pub, aiomq.SUB))
+    clock.now += 30.0
+    wall.now += 30.0 + jump
+    await pub.aclose()
+
+    assert store.peers == {b"one": (None, 5000.0 + jump)}
+
+
+async def test_store_in_a_file_outlives_a_jump_of_the_wall_clock(context: aiomq.Context, store_path: Path) -> None:
+    store = SqliteStore(store_path)
+    store.remember(b"one", None, 1000.0)
+    store.append(b"one", 0, [b"x"])
+    store.commit()
+    store.close()
+    os.utime(store_path, (1010.0, 1010.0))
+
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store_path)
+    (peer,) = away(push)
+    assert peer.queued_out == 1
+    assert peer.away_since == pytest.approx(time.time() - 40.0, abs=15.0)
+    await push.aclose()
+
+
+@pytest.mark.parametrize("since", [math.nan, math.inf, -math.inf])
+async def test_time_that_is_none_counts_as_none(context: aiomq.Context, since: float) -> None:
+    store = MemoryStore()
+    store.peers = {b"one": (None, since)}
+    push = context.socket(aiomq.PUSH, durable=60.0, durable_store=store)
+
+    assert len(away(push)) == 1
+
+
 async def test_more_peers_than_the_limit_are_not_taken_over(context: aiomq.Context) -> None:
     store = MemoryStore()
     store.peers = {b"%d" % number: (None, 1.0 + number) for number in range(9)}
     pub = context.socket(aiomq.PUB, durable=1e12, durable_limit=3, durable_store=store)
 
-    assert sorted(peer.routing_id for peer in away(pub)) == [b"6", b"7", b"8"]
+    assert sorted(peer.routing_id for peer in away(pub)) == [b"0", b"1", b"2"]
     await turns(2)
-    assert sorted(store.peers) == [b"6", b"7", b"8"]
+    assert sorted(store.peers) == [b"0", b"1", b"2"]
 
 
 def test_socket_without_a_loop_takes_over_at_its_first_use() -> None:
