@@ -38,12 +38,13 @@ async def settle(core: SocketCore) -> None:
     """Let in who has been waiting for a socket that was bound before there was a loop, before its first message.
 
     With libzmq, whose threads accept from the bind on, they would have been there long ago; a PUB or a ROUTER would
-    send that message to nobody.
+    send that message to nobody. SNDTIMEO bounds it too.
 
     Cancellation: nothing was sent; the next send does it again.
     """
     loop = core.loop
-    deadline = loop.time() + SETTLE_SECONDS
+    sndtimeo = core.options.sndtimeo
+    deadline = loop.time() + (SETTLE_SECONDS if sndtimeo < 0 else min(SETTLE_SECONDS, sndtimeo / 1000))
     quiet, pause = 0, 0.0
     while quiet < _QUIET_TURNS and loop.time() < deadline:
         is_busy = any(endpoint.is_busy() for endpoint in tuple(core.endpoints.values()))

@@ -13,6 +13,7 @@ import errno
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Final, cast
 
 from aiomq.constants import Event
@@ -156,6 +157,8 @@ class Connection(Reading):
 
     def _write_on(self) -> None:
         """Write what waited for the transport: the rest of a batch, commands, and the outbox."""
+        if self.lost:  # since the transport said so
+            return
         self._write_paused = False
         self._write_rest()
         while self._held_commands and not self._write_paused:
@@ -451,11 +454,16 @@ class Connection(Reading):
             self._closing = self._ended_here = True
 
     def _stop_timers(self) -> None:
-        run_all(
-            *(each.stop for each in (self._heartbeat, self._handshake_limit) if each is not None),
-            *(each.cancel for each in (self._kill_timer,) if each is not None),
-            *(each.take_back for each in (self._question,) if each is not None),
-        )
+        steps: list[Callable[[], object]] = []
+        if self._heartbeat is not None:
+            steps.append(self._heartbeat.stop)
+        if self._handshake_limit is not None:
+            steps.append(self._handshake_limit.stop)
+        if self._kill_timer is not None:
+            steps.append(self._kill_timer.cancel)
+        if self._question is not None:
+            steps.append(self._question.take_back)
+        run_all(*steps)
 
     def unsent_bytes(self) -> int:
         """Return how many bytes have still to leave; those that the system holds count where a close waits for them."""

@@ -20,7 +20,7 @@ if sys.platform == "linux":
         """Return the bytes that the other side's system has not acknowledged (tcp) or its program not read (ipc)."""
         try:
             return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
-        except OSError:  # closed, or of a kind that does not tell
+        except (OSError, ValueError):  # of a kind that does not tell, or closed
             return 0
 
 else:
@@ -31,5 +31,5 @@ else:
             return 0
         try:
             return sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
-        except OSError:  # closed, or of a kind that does not tell
+        except (OSError, ValueError):  # of a kind that does not tell, or closed
             return 0

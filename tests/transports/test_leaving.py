@@ -16,6 +16,7 @@ import pytest
 
 import aiomq
 from aiomq.transports.connection import SLICE, Connection
+from aiomq.transports.unsent import held_by_system
 from tests.interop.peers import LibzmqPeer, attentive
 from tests.sockets.fixtures import context
 from tests.sockets.links import linked, turns, until
@@ -184,6 +185,37 @@ async def test_command_waits_for_the_end_of_a_large_frame(context: aiomq.Context
     frames = [await frame_of(wire) for _ in range(3)]
 
     assert frames == [(0, b"x" * LARGE), (COMMAND, b"\x04PONGone"), (COMMAND, b"\x04PONGtwo")]
+
+
+@pytest.mark.parametrize("finishing", [False, True])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:*", "ipc://*"])
+async def test_connection_lost_before_its_writing_goes_on_writes_nothing(
+    context: aiomq.Context, script: Script, address: str, finishing: bool
+) -> None:
+    push = context.socket(aiomq.PUSH)
+    push.bind(address)
+    await script.greeted(push.last_endpoint, "PULL")
+    await asyncio.wait_for(push.wait_connected(), BOUND)
+    await push.send(b"x" * LARGE)
+    connection = connection_of(push)
+    if finishing:
+        connection.finish(None)
+
+    connection.resume_writing()
+    connection.transport.abort()
+    await until(lambda: connection.lost)
+    connection.resume_writing()  # as late as it may come: no loop reports an exception
+
+    await turns(3)
+    assert (connection.unsent_bytes(), connection.bytes_left() >= 0) == (0, True)
+
+
+def test_closed_system_socket_holds_nothing() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        one.send(b"x")
+        assert (held_by_system(one) > 0) == (sys.platform in {"linux", "darwin"})
+    assert held_by_system(one) == 0
 
 
 # -- ipc, and a libzmq that does not read now -------------------------------------------------------------------------
