@@ -7,9 +7,10 @@ them alone, or none: the other ones have to be there all the same, as with libzm
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket as system
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 import pytest
@@ -344,8 +345,9 @@ def handshaken(socket: zmq.Socket[bytes], act: Callable[[], object]) -> zmq.Sock
     return events
 
 
-def test_subscriber_of_libzmq_that_has_been_waiting_gets_the_first_message(run: Run[None]) -> None:
-    """The publisher itself is used for nothing before that message."""
+@contextlib.contextmanager
+def publisher_and_libzmq() -> Iterator[tuple[aiomq.Context, aiomq.Socket, zmq.Socket[bytes]]]:
+    """Give a PUB that was bound without a loop, its context, and a SUB of libzmq that wants everything of it."""
     context = KeepingContext()
     pub = context.socket(aiomq.PUB)
     pub.bind("tcp://127.0.0.1:0")
@@ -353,6 +355,12 @@ def test_subscriber_of_libzmq_that_has_been_waiting_gets_the_first_message(run: 
         sub.rcvtimeo = int(BOUND * 1000)
         sub.subscribe(b"")
         sub.connect(pub.last_endpoint)
+        yield context, pub, sub
+
+
+def test_subscriber_of_libzmq_that_has_been_waiting_gets_the_first_message(run: Run[None]) -> None:
+    """The publisher itself is used for nothing before that message."""
+    with publisher_and_libzmq() as (context, pub, sub):
 
         async def main() -> None:
             async with context:
@@ -519,13 +527,7 @@ def test_first_message_of_a_publisher_waits_for_who_has_been_there(
 
 
 def test_first_call_of_a_publisher_reaches_a_subscriber_of_libzmq_that_has_been_waiting(run: Run[None]) -> None:
-    context = KeepingContext()
-    pub = context.socket(aiomq.PUB)
-    pub.bind("tcp://127.0.0.1:0")
-    with zmq.Context() as theirs, theirs.socket(zmq.SUB) as sub:
-        sub.rcvtimeo = int(BOUND * 1000)
-        sub.subscribe(b"")
-        sub.connect(pub.last_endpoint)
+    with publisher_and_libzmq() as (context, pub, sub):
         assert not sub.poll(100)  # its connection stands in the listener's queue by then
 
         async def main() -> None:
@@ -559,8 +561,10 @@ def test_first_call_of_a_mandatory_router_reaches_a_dealer_that_has_been_waiting
     run(main())
 
 
-def test_stranger_in_a_handshake_holds_the_first_message_up_for_a_moment_only(run: Run[None]) -> None:
+@pytest.mark.parametrize("sndtimeo", [-1, 0, 20])
+def test_stranger_in_a_handshake_holds_the_first_message_up_for_a_moment_only(run: Run[None], sndtimeo: int) -> None:
     context = KeepingContext()
+    context.sndtimeo = sndtimeo
     pub = context.socket(aiomq.PUB)
     pub.bind("tcp://127.0.0.1:0")
     host, port = pub.last_endpoint.removeprefix("tcp://").split(":")
