@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import operator
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -13,6 +12,7 @@ from aiomq.durable import DURABLE_LIMIT, retention_of
 from aiomq.durable_ledger import Ledger
 from aiomq.durable_store import SqliteStore, Store
 from aiomq.errors import ZMQError
+from aiomq.limits import number_of
 from aiomq.message import Message
 from aiomq.patterns.table import PATTERNS
 
@@ -170,13 +170,7 @@ def limit_of(value: int, name: str = "durable_limit") -> int:
         ZMQError: EINVAL for a number below 1.
         TypeError: it is no number.
     """
-    try:
-        limit = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} takes a number of peers, not {value!r}") from None
-    if limit < 1:
-        raise ZMQError(errno.EINVAL, f"{name} takes a number of peers from 1 on, not {limit}")
-    return limit
+    return number_of(name, value, "peers", 1)
 
 
 def check_store(value: object) -> None:

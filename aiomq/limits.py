@@ -129,10 +129,27 @@ def bytes_of(name: str, value: int) -> int:
         ZMQError: EINVAL for a number below 0.
         TypeError: it is no number.
     """
+    return number_of(name, value, "bytes", 0, " (no mark)")
+
+
+def number_of(name: str, value: int, counted: str, minimum: int, meaning: str = "") -> int:
+    """Return a whole number that an attribute takes.
+
+    Args:
+        name: of the attribute.
+        value: what it is given.
+        counted: what it is a number of.
+        minimum: the least that it takes.
+        meaning: what that least number means, for the error.
+
+    Raises:
+        ZMQError: EINVAL for a number below the minimum.
+        TypeError: it is no number.
+    """
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} takes a number of bytes, not {value!r}") from None
-    if number < 0:
-        raise ZMQError(errno.EINVAL, f"{name} takes a number of bytes from 0 (no mark) on, not {number}")
+        raise TypeError(f"{name} takes a number of {counted}, not {value!r}") from None
+    if number < minimum:
+        raise ZMQError(errno.EINVAL, f"{name} takes a number of {counted} from {minimum}{meaning} on, not {number}")
     return number
