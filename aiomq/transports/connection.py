@@ -41,8 +41,10 @@ WRITE_HIGH: Final = 256 * 1024
 _WRITELINES_PAUSES: Final = not ((3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2))
 """Before these versions asyncio's own transports do not say that they are full in `writelines` (CVE-2024-12254)."""
 
-SLICE: Final = WRITE_HIGH
-"""So much of a large frame is written at a time to asyncio's own transports: they copy what does not leave at once."""
+SLICE: Final = 1 << 20
+"""So much of a large frame is written at a time to asyncio's own transports: they copy what does not leave at once.
+
+With a quarter of it messages of 1 MiB were a fifth slower."""
 
 MAX_HELD_COMMANDS: Final = 16
 """Commands (PONG, PING) that wait for a full transport; beyond them the oldest are dropped: they are out of date."""
