@@ -166,7 +166,10 @@ async def test_router_closes_a_libzmq_peer_with_an_id_that_is_taken(context: aio
         async with asyncio.timeout(TIMEOUT):
             while not await router.poll(20, aiomq.POLLIN):  # what it sends to a connection that is closed is lost
                 await second.send_multipart([b"again from the second"])
-            assert await router.recv_multipart() == [b"same", b"again from the second"]
+            sender, message = await router.recv_multipart()
+            # The first was lost with its connection, or stayed in libzmq's pipe for the next one.
+            assert sender == b"same"
+            assert message in (b"from the second", b"again from the second")
             await router.send_multipart([b"same", b"to the second"])
             assert await second.recv_multipart() == [b"to the second"]
 
