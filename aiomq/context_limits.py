@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from aiomq.budget_attributes import BudgetAttributes
+from aiomq.budgets import BUDGETS
 from aiomq.durable import DURABLE_LIMIT, retention_of
 from aiomq.durable_socket import check_store, limit_of
 from aiomq.durable_store import Store
-from aiomq.limits import bytes_of, policy_of
+from aiomq.limits import policy_of
 from aiomq.mute import OnMute
 
 if TYPE_CHECKING:
@@ -63,13 +65,13 @@ def _store(value: str | os.PathLike[str] | Store | None) -> str | os.PathLike[st
     return value
 
 
-class ContextLimits:
+class ContextLimits(BudgetAttributes):
     """Gives a context an attribute for each; a type that has no use for one makes its sockets without.
+
+    The budgets of sockets are among them: see `aiomq.budgets`.
 
     Attributes:
         on_mute: for types that can do so: see `Socket.on_mute`; None leaves each type its own way.
-        sndhwm_bytes: as `Socket.sndhwm_bytes`; for sockets of other transports than tcp and ipc set it to 0.
-        rcvhwm_bytes: as `Socket.rcvhwm_bytes`, and the same holds for it.
         durable: as `Socket.durable`.
         durable_limit: as `Socket.durable_limit`, for sockets that are durable.
         durable_store: as `Socket.durable_store`, for sockets that are durable; a store is for one socket at a time, so
@@ -78,18 +80,20 @@ class ContextLimits:
 
     _limits: dict[str, Any]
 
+    def _get_budget(self, name: str, /) -> int:
+        value: int = self._limits.get(name, BUDGETS[name].default)
+        return value
+
+    def _set_budget(self, name: str, value: int, /) -> None:
+        self._limits[name] = value
+
     on_mute: LimitDefault[OnMute | None, OnMute | str | None] = LimitDefault(_policy, None)
-    sndhwm_bytes: LimitDefault[int, int] = LimitDefault(lambda value: bytes_of("sndhwm_bytes", value), 0)
-    rcvhwm_bytes: LimitDefault[int, int] = LimitDefault(lambda value: bytes_of("rcvhwm_bytes", value), 0)
     durable: LimitDefault[float, float | None] = LimitDefault(retention_of, 0.0)
     durable_limit: LimitDefault[int, int] = LimitDefault(limit_of, DURABLE_LIMIT)
     durable_store: LimitDefault[
         str | os.PathLike[str] | Store | None,
         str | os.PathLike[str] | Store | None,
     ] = LimitDefault(_store, None)
-
-
-_OPTIONS: Final = ("sndhwm_bytes", "rcvhwm_bytes")
 
 
 def apply_limits(limits: Mapping[str, Any], socket: Socket, given: Collection[str]) -> None:
@@ -102,9 +106,8 @@ def apply_limits(limits: Mapping[str, Any], socket: Socket, given: Collection[st
     """
     core = socket._core
     wanted = {name: value for name, value in limits.items() if name not in given}
-    for name in _OPTIONS:
-        if name in wanted:
-            setattr(core.options, name, wanted[name])
+    for name in wanted.keys() & BUDGETS:
+        setattr(core.options, name, wanted[name])
     policy = wanted.get("on_mute")
     if policy is not None and policy in core.pattern.mutes:
         core.pattern.set_on_mute(policy)

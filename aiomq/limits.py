@@ -1,4 +1,4 @@
-"""Limits that aiomq has beyond libzmq's options: what a full outbox does, marks in bytes, paths that are in use."""
+"""Limits that aiomq has beyond libzmq's options: what a full outbox does, budgets, paths that are in use."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import errno
 import operator
 from typing import Final
 
+from aiomq.budget_attributes import BudgetAttributes
+from aiomq.budgets import BUDGETS
 from aiomq.core import SocketCore
 from aiomq.errors import ZMQError
 from aiomq.mute import OnMute
 
-__all__ = ["LIMITS", "SocketLimits", "bytes_of", "policy_of"]
+__all__ = ["LIMITS", "SocketLimits", "number_of", "policy_of"]
 
 LIMITS: Final = frozenset(
-    {"durable", "durable_limit", "durable_limit_each", "durable_store"}
-    | {"ipc_exclusive", "on_mute", "rcvhwm_bytes", "sndhwm_bytes"}
+    {"durable", "durable_limit", "durable_limit_each", "durable_store"} | {"ipc_exclusive", "on_mute", *BUDGETS}
 )
 """The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
 
 
-class SocketLimits:
+class SocketLimits(BudgetAttributes):
     """The parts of `Socket` that set these limits."""
 
     __slots__ = ()
@@ -50,41 +51,13 @@ class SocketLimits:
         core.pattern.set_on_mute(wanted)
         core.send_gate.wake(len(core.send_gate.waiters))  # who waited may be dropped now
 
-    @property
-    def sndhwm_bytes(self) -> int:
-        """The high-water mark of each outbox in bytes, beside SNDHWM, which counts messages; 0 is none.
+    def _get_budget(self, name: str, /) -> int:
+        value: int = getattr(self._core.options, name)
+        return value
 
-        The message that reaches the mark is still taken; room is back when half of the mark has left. It applies to
-        binds and connects that come later, over tcp and ipc; those over other transports are refused as long as there
-        is a mark. Setting it raises:
-
-        * ZMQError: EINVAL for a number below 0.
-        * TypeError: it is no number.
-        """
-        return self._core.options.sndhwm_bytes
-
-    @sndhwm_bytes.setter
-    def sndhwm_bytes(self, value: int) -> None:
+    def _set_budget(self, name: str, value: int, /) -> None:
         self._core.check_open()
-        self._core.options.sndhwm_bytes = bytes_of("sndhwm_bytes", value)
-
-    @property
-    def rcvhwm_bytes(self) -> int:
-        """The high-water mark of each inbox in bytes, beside RCVHWM, which counts messages; 0 is none.
-
-        The message that reaches the mark is still taken; reading goes on when half of the mark was taken out. It
-        applies to binds and connects that come later, over tcp and ipc; those over other transports are refused as long
-        as there is a mark, and a STREAM takes no note of it. Setting it raises:
-
-        * ZMQError: EINVAL for a number below 0.
-        * TypeError: it is no number.
-        """
-        return self._core.options.rcvhwm_bytes
-
-    @rcvhwm_bytes.setter
-    def rcvhwm_bytes(self, value: int) -> None:
-        self._core.check_open()
-        self._core.options.rcvhwm_bytes = bytes_of("rcvhwm_bytes", value)
+        setattr(self._core.options, name, value)
 
     @property
     def ipc_exclusive(self) -> bool:
@@ -120,16 +93,6 @@ def policy_of(policy: OnMute | str) -> OnMute:
     except ValueError:
         words = ", ".join(OnMute)
         raise ZMQError(errno.EINVAL, f"on_mute takes {words}, not {policy!r}") from None
-
-
-def bytes_of(name: str, value: int) -> int:
-    """Return a mark in bytes.
-
-    Raises:
-        ZMQError: EINVAL for a number below 0.
-        TypeError: it is no number.
-    """
-    return number_of(name, value, "bytes", 0, " (no mark)")
 
 
 def number_of(name: str, value: int, counted: str, minimum: int, meaning: str = "") -> int:

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import fields
 
+from aiomq.budgets import Budgets
 from aiomq.constants import SecurityMechanism, SocketOption, SocketType
 from aiomq.option_values import IPNetwork
 from aiomq.socket_types import PUBLISHERS
@@ -38,7 +39,7 @@ OptionValue: TypeAlias = int | bytes
 INT_MAX: Final = 2**31 - 1
 
 
-class SocketOptions(msgspec.Struct, kw_only=True):
+class SocketOptions(Budgets, kw_only=True):
     """The values of all options of one socket, in libzmq's units: milliseconds, bytes, messages.
 
     Plain attributes, for hot paths to read. Users come through `Socket.set`, which checks; nothing here does.
@@ -122,8 +123,6 @@ class SocketOptions(msgspec.Struct, kw_only=True):
     recovery_ivl: int = 10_000
     in_batch_size: int = 8192
     out_batch_size: int = 8192
-    sndhwm_bytes: int = 0
-    rcvhwm_bytes: int = 0
     ipc_exclusive: bool = False
 
     def __repr__(self) -> str:

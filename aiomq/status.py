@@ -200,6 +200,11 @@ class SocketStatus:
             forgotten=0 if core.durable is None else core.durable.forgotten,
             connects=tally.connects,
             disconnects=tally.disconnects,
+            refused=tally.refused,
+            failed_handshakes=tally.failed_handshakes,
+            protocol_errors=tally.protocol_errors,
+            cut=tally.cut,
+            over=dict(tally.over),
         )
 
     # -- who is there ------------------------------------------------------------------------------------------------

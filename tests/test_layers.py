@@ -19,7 +19,20 @@ SOURCES: Final = sorted((ROOT / PACKAGE).rglob("*.py"))
 
 LAYERS: Final = (
     # 0: vocabulary
-    frozenset({"constants", "counters", "endpoint", "errors", "events", "message", "mute", "socket_types", "version"})
+    frozenset(
+        {
+            "budgets",
+            "constants",
+            "counters",
+            "endpoint",
+            "errors",
+            "events",
+            "message",
+            "mute",
+            "socket_types",
+            "version",
+        }
+    )
     | frozenset({"option_attributes", "option_numbers", "option_spec", "option_table", "options"})
     | frozenset({"crypto", "datagrams", "memory", "teardown"})
     | frozenset({"option_table_network", "option_table_refused", "option_table_security", "option_values", "z85"})
@@ -33,7 +46,7 @@ LAYERS: Final = (
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),
     # 4: what a program holds in its hands
-    frozenset({"context_limits", "durable_core", "durable_socket"})
+    frozenset({"budget_attributes", "context_limits", "durable_core", "durable_socket"})
     | frozenset({"context", "core", "endpoints", "limits", "linger", "monitor", "monitor_socket", "observed"})
     | frozenset(
         {"breaches", "core_protocols", "forking", "poller", "proxy", "security", "starting", "status", "waiting"}

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from aiomq.constants import Event
+from aiomq.counters import Tally
 from aiomq.options import SocketOptions
 from aiomq.teardown import run_all
 from aiomq.transports.addresses import address_text
@@ -216,6 +217,13 @@ class Connection(Reading):
             number = getattr(exc, "errno", None) or errno.EPIPE
             self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, number, error)
         self.host.emit(Event.DISCONNECTED, self, self.fd, error)
+
+    def count_end(self, tally: Tally, error: Exception | None) -> None:
+        """Count how it ended, if it was not this side that simply ended it."""
+        if error is not None or not self._ended_here:
+            breach = error if isinstance(error, ZmtpError) and error.auth_status is None else None
+            budget = "" if breach is None else breach.budget
+            tally.end(is_proved=self.is_proved, is_breach=breach is not None, budget=budget)
 
     # -- the handshake -----------------------------------------------------------------------------------------------
 

@@ -257,6 +257,7 @@ class Dialer(Generic[TargetT_contra]):
         if connection is not self._connection:
             return
         self._connection = None
+        connection.count_end(self._owner.tally, error)
         if connection.is_proved:
             self._backoff.reset()
         is_last = _is_fatal(error) or self._options.reconnect_ivl <= 0 or self._stops_unready(connection)

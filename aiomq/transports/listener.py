@@ -106,6 +106,7 @@ class Listener(Generic[TargetT_contra]):
         self._handshakes += 1
         error = None if self._closed else self._refusal(connection)
         if error is not None:
+            self._owner.tally.refuse()
             self.emit(Event.ACCEPT_FAILED, connection, error.errno or 0, error)
         if self._closed or error is not None:
             connection.finish(0)
@@ -158,6 +159,7 @@ class Listener(Generic[TargetT_contra]):
         if connection.peer is None and connection in self._connections:  # else it failed before it was counted
             self._handshakes -= 1
         self._connections.discard(connection)
+        connection.count_end(self._owner.tally, error)
         run_all(lambda: self._lose_peer(connection), self._maybe_end)
 
     def _lose_peer(self, connection: Connection) -> None:

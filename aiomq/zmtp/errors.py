@@ -22,6 +22,7 @@ class ZmtpError(Exception):
         auth_status: 300, 400 or 500, the value of a HANDSHAKE_FAILED_AUTH event; None for any other failure.
         fatal: trying again would fail again: a dialer must not reconnect.
         incompatible: the two socket types cannot talk to each other: somebody has made a mistake.
+        budget: the name of the budget (see `aiomq.budgets`) that it went over; empty for any other failure.
         report: the reason of an ERROR command that tells the peer; None to close without a word. No spaces: the
             RFC allows visible characters only.
     """
@@ -36,6 +37,7 @@ class ZmtpError(Exception):
         fatal: bool = True,
         incompatible: bool = False,
         report: bytes | None = None,
+        budget: str = "",
     ) -> None:
         super().__init__(reason)
         self.reason: Final = reason
@@ -45,6 +47,7 @@ class ZmtpError(Exception):
         self.fatal: Final = fatal
         self.incompatible: Final = incompatible
         self.report: Final = report
+        self.budget: Final = budget
 
 
 def quoted(octets: bytes) -> str:
