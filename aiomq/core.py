@@ -57,6 +57,7 @@ class SocketCore(DurableCore):
         self.pattern.audience_changed = self.tell_watchers
         self.pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
+        self.accepts_messages = self.pattern.accepts_messages
         self.accepts_memberships = self.pattern.accepts_memberships
         self.conflates = self.pattern.conflates
         self.lifecycle = self.pattern.lifecycle

@@ -48,6 +48,7 @@ class PeerOwner(Protocol):
     tally: Tally
     accepts_subscriptions: bool
     accepts_memberships: bool
+    accepts_messages: bool
     conflates: tuple[bool, bool]
 
     def peer_attached(self, peer: StreamPeer) -> None:

@@ -118,6 +118,11 @@ class Pattern:
     accepts_memberships: ClassVar[bool] = False
     """The same for what joins and leaves groups (RADIO)."""
 
+    accepts_messages: ClassVar[bool] = True
+    """Whether it has a use for messages of several frames; for PUSH, PUB and the like they are dropped as they arrive.
+
+    Those of one frame may still be subscriptions (of ZMTP 3.0), and are dropped by the pattern itself."""
+
     conflates: ClassVar[tuple[bool, bool]] = (False, False)
     """Whether CONFLATE makes the inboxes, and the outboxes, of its peers keep the latest message alone."""
 

@@ -179,6 +179,7 @@ class PubPattern(_Publisher):
     """PUB: sends to subscribers, reads nothing. XPUB_MANUAL and XPUB_VERBOSE mean nothing here: nobody is told."""
 
     name = "PUB"
+    accepts_messages = False
     conflates = (False, True)  # subscriptions are no messages: none of them is ever left out
 
     def peer_readable(self, peer: Peer) -> None:

@@ -21,6 +21,7 @@ class PushPattern(DealingPattern):
     """Sends each message to one of its peers, in turn."""
 
     name = "PUSH"
+    accepts_messages = False
     conflates = (False, True)
     __slots__ = ()
 

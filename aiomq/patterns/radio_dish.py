@@ -48,6 +48,7 @@ class RadioPattern(SinglePart):
 
     name = "RADIO"
     accepts_memberships = True
+    accepts_messages = False
 
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)

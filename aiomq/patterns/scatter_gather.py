@@ -18,6 +18,7 @@ class ScatterPattern(SinglePart):
     """Sends each message to one of its peers, in turn."""
 
     name = "SCATTER"
+    accepts_messages = False
 
     can_send: Callable[[], bool]
 

@@ -47,7 +47,7 @@ class ByteMarkedConnection(Connection):
         hwm = peer.marks.rcvhwm or UNLIMITED
         self._pumping = True
         try:
-            while not decoder.starved and (room := self._room(peer, hwm)) > 0:
+            while not decoder.starved and self._allowance.left > 0 and (room := self._room(peer, hwm)) > 0:
                 items = decoder.take(room)
                 if decoder.assembly.commands:
                     self._answer_commands()
@@ -56,6 +56,9 @@ class ByteMarkedConnection(Connection):
         finally:
             self._pumping = False
         decoder.detach_chunk()
+        self._charge(0)
+        if self._waits_turn and self._room(peer, hwm) > 0:
+            return
         is_full = not decoder.starved or self._room(peer, hwm) <= 0
         self._read_on(peer, is_full=is_full, low_water=self._low_water(hwm) if is_full else -1)
 

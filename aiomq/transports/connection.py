@@ -66,6 +66,7 @@ class Connection(Reading):
         "_handshake_limit",
         "_held_commands",
         "_kill_timer",
+        "_lost_by",
         "_options",
         "_question",
         "_session",
@@ -108,6 +109,7 @@ class Connection(Reading):
         """Bytes that the transport was given since the handshake, or will be before anything else."""
         self._handshake_limit: Patience | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
+        self._lost_by: Exception | None = None
         self._question: ZapQuestion | None = None
         self._write_paused = False
         self._held_commands: deque[bytes] | None = None  # hardly anybody needs one, and it is large
@@ -178,21 +180,30 @@ class Connection(Reading):
         if self.lost:
             return
         self.lost = True
-        run_all(
-            self._stop_timers,
-            self._deliver_last,
-            self._discard_rest,
-            self._leave_peer,
-            lambda: self._tell_end(exc),
-            lambda: self.host.connection_lost(self, self._error or exc),
-        )
+        self._lost_by = exc
+        run_all(self._stop_timers, *(() if self._waits_turn else (self._end_loss,)))
 
-    def _deliver_last(self) -> None:
-        if self.peer is not None:
-            run_all(self._deliver_rest, self._deliver_departed)
+    def _end_loss(self) -> None:
+        """Give the peer what had arrived, and tell the host: in a later turn, if that is too much for this one."""
+        exc = self._lost_by
+        try:
+            if self.peer is not None:
+                self._deliver_rest()
+        finally:  # whatever that raised, the connection must not stay
+            if self.peer is not None and self._allowance.left <= 0 and self._has_rest():
+                self._waits_turn = True
+                self._turns.wait(self)
+            else:
+                run_all(
+                    self._deliver_departed,
+                    self._discard_rest,
+                    self._leave_peer,
+                    lambda: self._tell_end(exc),
+                    lambda: self.host.connection_lost(self, self._error or exc),
+                )
 
     def _deliver_departed(self) -> None:
-        if self.host.lifecycle.departed:
+        if self.peer is not None and self.host.lifecycle.departed:
             self._deliver([*self.host.lifecycle.departed])
 
     def _discard_rest(self) -> None:
@@ -286,6 +297,9 @@ class Connection(Reading):
             self._write(self._encoder.encode(deque((lifecycle.hello,)))[0])
         self.peer = self.host.connection_ready(self, info)
         assembly = self._decoder.assembly
+        assembly.allowance = self._allowance
+        keeps_parts = self.peer.owner.accepts_messages
+        assembly.limit(self._options.message_bytes_max, self._options.message_frames_max, keeps_parts=keeps_parts)
         assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
         assembly.keeps_memberships = self.peer.owner.accepts_memberships
         assembly.large_given_up = self._give_up_large
@@ -377,16 +391,21 @@ class Connection(Reading):
 
     def send_command(self, body: bytes) -> None:
         """Send a command as soon as the transport takes it, and between two messages."""
-        if not isinstance(self._encoder, FrameEncoder) or self._closing:
+        self.send_commands([body])
+
+    def send_commands(self, bodies: list[bytes]) -> None:
+        """Send commands, all in one write."""
+        encoder = self._encoder
+        if not isinstance(encoder, FrameEncoder) or self._closing:
             return
         if self._write_paused or self._unwritten:
             if self._held_commands is None:
                 self._held_commands = deque(maxlen=MAX_HELD_COMMANDS)
-            self._held_commands.append(body)
+            self._held_commands.extend(bodies)
         else:
-            command = self._encoder.encode_command(body)
-            self.handed += len(command)
-            self.transport.write(command)
+            commands = b"".join(map(encoder.encode_command, bodies))
+            self.handed += len(commands)
+            self.transport.write(commands)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

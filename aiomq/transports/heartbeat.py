@@ -166,11 +166,11 @@ def heartbeat_for(options: SocketOptions, loop: asyncio.AbstractEventLoop, conne
     return Heartbeat(loop, options.heartbeat_ivl / 1000, timeout / 1000, ping, connection)
 
 
-def answer_commands(commands: list[Command], heartbeat: Heartbeat | None, send: Callable[[bytes], None]) -> None:
-    """Answer the PINGs among commands, and forget them all."""
-    for command in commands:
-        if isinstance(command, Ping):
-            if heartbeat is not None:
-                heartbeat.pinged(command.ttl / 10)
-            send(encode_pong(command.context))
+def answer_commands(commands: list[Command], heartbeat: Heartbeat | None, send: Callable[[list[bytes]], None]) -> None:
+    """Answer the PINGs among commands, all in one write, and forget them all."""
+    pings = [command for command in commands if isinstance(command, Ping)]
     commands.clear()
+    if pings:
+        if heartbeat is not None:
+            heartbeat.pinged(pings[-1].ttl / 10)  # those before it are out of date
+        send([encode_pong(ping.context) for ping in pings])

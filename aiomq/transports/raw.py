@@ -95,8 +95,9 @@ class RawConnection(Connection):
         """Whether the other side has shown that it is one: without a handshake that is any byte."""
         return isinstance(self._decoder, _ChunkDecoder) and self._decoder.was_fed
 
-    def _deliver_rest(self) -> None:
-        run_all(super()._deliver_rest, self._notify)
+    def _deliver_departed(self) -> None:
+        if self.peer is not None:
+            run_all(super()._deliver_departed, self._notify)
 
     def _notify(self) -> None:
         if self._options.stream_notify:

@@ -1,23 +1,33 @@
 """From the wire to the inbox: the half of a connection that reads.
 
 What is read goes into a buffer shared by all connections of a thread, through the decoder, and into the peer's inbox,
-as long as there is room. A full inbox stops the reading, and so, in the end, the sender.
+as long as there is room. A full inbox stops the reading, and so, in the end, the sender. So does the allowance of a
+turn (`turns`), for what fills no inbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from aiomq.message import Item
+from aiomq.options import SocketOptions
 from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
 from aiomq.transports.heartbeat import Heartbeat, answer_commands
 from aiomq.transports.scratch import scratch_for
+from aiomq.transports.turns import TURN, turns_for
 from aiomq.zmtp.codecs import Decoder
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import LONGEST_LONE, FrameDecoder
 
 __all__ = ["Reading"]
+
+MANY: Final = 4096
+"""Messages decoded at a time that count in the allowance of the turn too, 16 for one; without RCVHWM there is no other
+bound for them."""
+
+_RATE_SECONDS: Final = 1.0
+"""`commands_per_second` counts over so many seconds at least."""
 
 
 class Reading(asyncio.BufferedProtocol):
@@ -26,12 +36,33 @@ class Reading(asyncio.BufferedProtocol):
     takes_lone: ClassVar[bool] = True
     """Whether one message, in an empty inbox, may go past `_deliver`."""
 
-    __slots__ = ("_decoder", "_error", "_heartbeat", "_knows_lone", "_paused", "_pumping", "_scratch", "peer")
+    __slots__ = (
+        "_allowance",
+        "_decoder",
+        "_error",
+        "_heartbeat",
+        "_knows_lone",
+        "_paused",
+        "_pumping",
+        "_rated_at",
+        "_scratch",
+        "_turns",
+        "_waits_turn",
+        "peer",
+    )
 
+    loop: asyncio.AbstractEventLoop
     lost: bool
     transport: asyncio.Transport
+    _options: SocketOptions
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turns = turns_for(loop)
+        self._allowance = self._turns.allowance
+        self._rated_at = loop.time()
+        """Since when commands are counted."""
+        self._waits_turn = False
+        """Reading is paused until the allowance of a later turn."""
         self.peer: StreamPeer | None = None
         self._decoder: Decoder | None = None
         self._error: Exception | None = None
@@ -48,8 +79,12 @@ class Reading(asyncio.BufferedProtocol):
         """Take in bytes of the handshake."""
         raise NotImplementedError
 
-    def send_command(self, body: bytes) -> None:
-        """Send a command as soon as the transport takes it."""
+    def send_commands(self, bodies: list[bytes]) -> None:
+        """Send commands as soon as the transport takes them."""
+        raise NotImplementedError
+
+    def _end_loss(self) -> None:
+        """Go on with the end of a lost connection."""
         raise NotImplementedError
 
     def fail(self, error: ZmtpError) -> None:
@@ -117,6 +152,8 @@ class Reading(asyncio.BufferedProtocol):
             if items:
                 self._deliver(items)
             if decoder.starved and len(inbox) < hwm:
+                if self._allowance.left < TURN or len(items) > MANY:
+                    self._charge(len(items) // 16)
                 return
         self._pump_on(peer, decoder, hwm)
 
@@ -125,8 +162,9 @@ class Reading(asyncio.BufferedProtocol):
         inbox = peer.inbox
         self._pumping = True
         try:
-            while not decoder.starved and len(inbox) < hwm:
+            while not decoder.starved and len(inbox) < hwm and self._allowance.left > 0:
                 items = decoder.take(hwm - len(inbox))
+                self._allowance.left -= len(items)  # of a type that takes them out at once, such as XPUB
                 if decoder.assembly.commands:
                     self._answer_commands()
                 if items:
@@ -134,6 +172,9 @@ class Reading(asyncio.BufferedProtocol):
         finally:
             self._pumping = False
         decoder.detach_chunk()
+        self._charge(0)
+        if self._waits_turn and len(inbox) < hwm:
+            return
         is_full = not decoder.starved or len(inbox) >= hwm
         self._read_on(peer, is_full=is_full, low_water=hwm - low_water_mark(hwm))
 
@@ -143,7 +184,8 @@ class Reading(asyncio.BufferedProtocol):
             peer.low_water = low_water
             if not self._paused:
                 self._paused = True
-                self.transport.pause_reading()
+                if not self._waits_turn:
+                    self.transport.pause_reading()
                 if self._heartbeat is not None:
                     self._heartbeat.reading_paused()
                 peer.owner.inbox_full()
@@ -151,7 +193,8 @@ class Reading(asyncio.BufferedProtocol):
             peer.low_water = -1
             self._paused = False
             if not self.lost and not self.transport.is_closing():
-                self.transport.resume_reading()
+                if not self._waits_turn:
+                    self.transport.resume_reading()
                 if self._heartbeat is not None:
                     self._heartbeat.reading_resumed()
 
@@ -162,23 +205,85 @@ class Reading(asyncio.BufferedProtocol):
         peer.received += len(items)
         peer.owner.message_received(peer, len(items))
 
+    # -- turns -------------------------------------------------------------------------------------------------------
+
+    def _charge(self, used: int) -> None:
+        """Take what was decoded from the allowance of the turn, and wait for the next one if it is used up.
+
+        Raises:
+            ZmtpError: there were too many commands in too short a time.
+        """
+        allowance = self._allowance
+        allowance.left -= used
+        self._turns.renew_soon()
+        self._check_rate()
+        if allowance.left <= 0 and not self._waits_turn:
+            self._waits_turn = True
+            if not self._paused:
+                self.transport.pause_reading()
+            self._turns.wait(self)
+
+    def _check_rate(self) -> None:
+        assert self._decoder is not None
+        assembly, most = self._decoder.assembly, self._options.commands_per_second
+        if assembly.controls <= most or not most:
+            return
+        now = self.loop.time()
+        if now - self._rated_at < _RATE_SECONDS:
+            raise ZmtpError(
+                f"more than {most} commands that carry no message within a second (raise commands_per_second to allow"
+                " more)",
+                budget="commands_per_second",
+            )
+        self._rated_at = now
+        assembly.controls = 0
+
+    def go_on(self) -> None:
+        """The next turn has come: decode what waits, and read on."""
+        self._waits_turn = False
+        if self.lost:
+            self._end_loss()
+            return
+        if self._pumping:  # a turn of the loop within a call of the owner: it will go on by itself
+            return
+        try:
+            self._pump()
+        except ZmtpError as error:
+            self.fail(error)
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self._paused and not self._waits_turn and not self.lost and not self.transport.is_closing():
+            self.transport.resume_reading()
+
     def refill(self) -> None:
         """The inbox ran low: decode what waits, and read on."""
-        if self._paused and not self._pumping:
+        if self._paused and not self._pumping and not self._waits_turn:
             try:
                 self._pump()
             except ZmtpError as error:
                 self.fail(error)
 
     def _deliver_rest(self) -> None:
-        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds."""
+        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds.
+
+        It ends with the allowance of the turn; see `_has_rest`.
+        """
         decoder = self._decoder
-        if decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError):
-            try:
+        try:
+            while decoder is not None and self._has_rest():
                 self._deliver(decoder.take(UNLIMITED))
-            except ZmtpError as error:
-                self._error = error
+                if self._allowance.left <= 0:
+                    break
+        except ZmtpError as error:
+            self._error = error
+        finally:
+            self._turns.renew_soon()
+
+    def _has_rest(self) -> bool:
+        decoder = self._decoder
+        return decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError)
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None
-        answer_commands(self._decoder.assembly.commands, self._heartbeat, self.send_command)
+        answer_commands(self._decoder.assembly.commands, self._heartbeat, self.send_commands)

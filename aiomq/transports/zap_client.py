@@ -71,6 +71,7 @@ class ZapQuestion(InprocOwner):
 
     accepts_subscriptions = False
     accepts_memberships = False
+    accepts_messages = True
     conflates = (False, False)
     lifecycle = frozenset()
 

@@ -16,7 +16,7 @@ from struct import Struct
 from typing import Final
 
 from aiomq.message import Control, Item, Message, Subscription
-from aiomq.zmtp.assembly import Assembly
+from aiomq.zmtp.assembly import SHORT_MESSAGE, Assembly
 from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.joining import (
@@ -115,7 +115,7 @@ class FrameDecoder:
             self._position = 0
 
     def take(self, limit: int) -> list[Item]:
-        """Return up to `limit` messages and subscriptions, in order.
+        """Return up to `limit` messages and subscriptions, in order; fewer too where the allowance is used up.
 
         Raises:
             ZmtpError: a frame is over the size limit, or the peer broke the protocol in another way; what came before
@@ -124,11 +124,14 @@ class FrameDecoder:
         items: list[Item] = []
         position = self._position
         end = len(self._data)
+        assembly = self.assembly
         while len(items) < limit:
-            if self._short_fits and type(self._data) is bytes and not self.assembly.parts:
+            if self._short_fits and type(self._data) is bytes and not assembly.parts:
                 position = self._take_plain(position, limit, items)
                 if position == end or len(items) >= limit:
                     break
+            if assembly.allowance.left <= 0:  # the rest has to wait until others had their turn
+                break
             try:
                 following = self._take_frame(position, end, items)
             except ZmtpError:
@@ -177,7 +180,7 @@ class FrameDecoder:
                 if following == position:
                     break
                 position = following
-            elif flags == MORE:
+            elif flags == MORE and not self.assembly.weighs_parts:
                 following = self._take_parts(position, limit, items)
                 if following == position:
                     break
@@ -196,7 +199,7 @@ class FrameDecoder:
         end = len(data)
         stop = position
         frames: list[bytes] = []
-        while stop + 2 <= end:
+        while stop + 2 <= end and len(frames) < SHORT_MESSAGE:
             flags = data[stop]
             start = stop + 2
             stop = start + data[stop + 1]

@@ -19,7 +19,7 @@ from typing import Final
 from aiomq.memory import memory_for_process
 from aiomq.zmtp.errors import ZmtpError
 
-__all__ = ["FIRST_GRANT", "SPARE_BYTES", "Budget", "LargeFrame", "budget"]
+__all__ = ["FIRST_GRANT", "SPARE_BYTES", "Budget", "Claim", "LargeFrame", "budget"]
 
 FIRST_GRANT: Final = 16 << 10
 """Bytes reserved for a large frame before any of it has arrived; doubled as it does."""
@@ -48,14 +48,53 @@ def _borrow(filled: int, size: int) -> bytearray:
     return buffer if len(buffer) >= least else bytearray(least)
 
 
+class Claim:
+    """A hold of one connection on the budget.
+
+    Attributes:
+        held: the bytes that the budget counts for it.
+        ref: a reference to this that keeps nothing alive.
+        given_up: is called, in whatever thread, when the budget needs what is held here: the connection has to end.
+    """
+
+    __slots__ = ("__weakref__", "_budget", "given_up", "held", "ref")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.given_up: Callable[[ZmtpError], None] | None = None
+        self.ref = weakref.ref(self)
+        self._budget = budget
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes from now on.
+
+        Raises:
+            ZmtpError: it is this one that has to go.
+        """
+        self._budget.enter(self, size)
+
+    def discard(self) -> None:
+        """Give back what is held."""
+        self._budget.leave(self)
+
+    def give_up(self, error: ZmtpError) -> None:
+        """End the connection: others need the room."""
+        if self.given_up is not None:
+            self.given_up(error)
+
+    def __del__(self) -> None:
+        if self.held:
+            self._budget.leave(self)
+
+
 class Budget:
-    """The bytes that the buffers of unfinished frames hold, over all connections and threads of a process."""
+    """The bytes that unfinished frames and messages hold, over all connections and threads of a process."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
         """Bytes; None: found out when it is first needed."""
         self.held = 0
-        self._frames: dict[weakref.ref[LargeFrame], None] = {}
+        self._claims: dict[weakref.ref[Claim], None] = {}
         """What grew longest ago comes first."""
         self._lock = threading.RLock()  # a frame may be collected, and give back what it held, in here
 
@@ -67,7 +106,7 @@ class Budget:
             self.limit = int(chosen) if chosen.isascii() and chosen.isdigit() else by_memory
         return self.limit
 
-    def enter(self, frame: LargeFrame, size: int) -> None:
+    def enter(self, claim: Claim, size: int) -> None:
         """A buffer has so many bytes from now on: let others go for it, if that is too much together.
 
         Raises:
@@ -75,43 +114,43 @@ class Budget:
         """
         limit = self.limit or self.find_limit()
         with self._lock:
-            total = self.held + size - frame.held
-            if total > limit and size > limit // 2 and len(self._frames) > (frame.ref in self._frames):
+            total = self.held + size - claim.held
+            if total > limit and size > limit // 2 and len(self._claims) > (claim.ref in self._claims):
                 raise ZmtpError(_text(size, limit), fatal=False)
             self.held = total
-            frame.held = size
-            self._frames.pop(frame.ref, None)
-            self._frames[frame.ref] = None
-            victims = self._take_out(frame, limit) if total > limit else ()
+            claim.held = size
+            self._claims.pop(claim.ref, None)
+            self._claims[claim.ref] = None
+            victims = self._take_out(claim, limit) if total > limit else ()
         for victim, size_held in victims:
             victim.give_up(ZmtpError(_text(size_held, limit), fatal=False))
 
-    def _take_out(self, newest: LargeFrame, limit: int) -> list[tuple[LargeFrame, int]]:
+    def _take_out(self, newest: Claim, limit: int) -> list[tuple[Claim, int]]:
         victims = []
         while self.held > limit:
-            oldest = next(iter(self._frames))
+            oldest = next(iter(self._claims))
             if oldest is newest.ref:  # alone: MAXMSGSIZE is what bounds it
                 break
             victim = oldest()
-            del self._frames[oldest]
+            del self._claims[oldest]
             if victim is not None:  # else it is being collected, and gives back what it held by itself
                 victims.append((victim, victim.held))
                 self.held -= victim.held
                 victim.held = 0
         return victims
 
-    def leave(self, frame: LargeFrame) -> None:
-        """A buffer is given back."""
+    def leave(self, claim: Claim) -> None:
+        """What was held is given back."""
         with self._lock:
-            self.held -= frame.held
-            frame.held = 0
-            self._frames.pop(frame.ref, None)
+            self.held -= claim.held
+            claim.held = 0
+            self._claims.pop(claim.ref, None)
 
 
 def _text(size: int, limit: int) -> str:
     return (
-        f"unfinished large frames hold more than {limit} bytes in this process, {size} of them for this connection"
-        f" (raise {BUDGET_VARIABLE} to allow more)"
+        f"unfinished messages and large frames hold more than {limit} bytes in this process, {size} of them for this"
+        f" connection (raise {BUDGET_VARIABLE} to allow more)"
     )
 
 
@@ -119,31 +158,26 @@ budget: Final = Budget()
 """That of this process."""
 
 
-class LargeFrame:
+class LargeFrame(Claim):
     """The large frame of one connection that is on its way; there is at most one at a time.
 
     Attributes:
         flags: those of the frame.
         size: its bytes.
-        held: what the budget counts for it.
-        ref: a reference to this that keeps nothing alive.
-        given_up: is called, in whatever thread, when the budget needs what is held here: the connection has to end.
     """
 
-    __slots__ = ("__weakref__", "_budget", "_buffer", "_filled", "flags", "given_up", "held", "ref", "size")
+    __slots__ = ("_buffer", "_filled", "flags", "size")
 
     def __init__(self) -> None:
-        self.flags = self.size = self.held = self._filled = 0
-        self.given_up: Callable[[ZmtpError], None] | None = None
-        self.ref = weakref.ref(self)
-        self._budget = budget
+        super().__init__()
+        self.flags = self.size = self._filled = 0
         self._buffer = bytearray()
 
     def start(self, flags: int, size: int, head: bytes | memoryview) -> memoryview:
         """Begin a frame of which only the head has arrived; return where its next bytes go."""
         filled = len(head)
         buffer = _borrow(filled, size)
-        self._budget.enter(self, len(buffer))
+        self.hold(len(buffer))
         self.flags, self.size, self._filled, self._buffer = flags, size, filled, buffer
         buffer[:filled] = head
         return memoryview(buffer)[filled:size]
@@ -167,7 +201,7 @@ class LargeFrame:
         more = min(len(old), self.size - len(old))
         if len(old) < SPARE_BYTES < len(old) + more:  # so that the largest that is kept is reached
             more = SPARE_BYTES - len(old)
-        self._budget.enter(self, len(old) + more)
+        self.hold(len(old) + more)
         self._buffer = old + memoryview(old)[:more]  # what stands in the new part is no matter: zeroing costs more
         if len(self._buffer) > SPARE_BYTES >= len(old):
             _spare.append(old)  # for the start of the next one: what this becomes is not kept
@@ -184,13 +218,4 @@ class LargeFrame:
     def discard(self) -> None:
         """Give back what is held."""
         self._buffer = bytearray()
-        self._budget.leave(self)
-
-    def give_up(self, error: ZmtpError) -> None:
-        """End the connection: others need the room."""
-        if self.given_up is not None:
-            self.given_up(error)
-
-    def __del__(self) -> None:
-        if self.held:
-            self._budget.leave(self)
+        super().discard()

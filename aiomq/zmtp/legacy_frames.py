@@ -47,13 +47,14 @@ class LegacyFrameDecoder:
         """Copy what is left of a chunk: done already by `feed`."""
 
     def take(self, limit: int) -> list[Item]:
-        """Return up to `limit` messages, in order.
+        """Return up to `limit` messages, in order; fewer too where the allowance is used up.
 
         Raises:
             ZmtpError: a frame is over the size limit, or has a length of nothing.
         """
         items: list[Item] = []
-        while len(items) < limit:
+        allowance = self._assembly.allowance
+        while len(items) < limit and allowance.left > 0:
             try:
                 if not self._take_frame(items):
                     self.starved = True

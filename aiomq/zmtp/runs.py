@@ -17,6 +17,10 @@ __all__ = ["SHORTEST_RUN", "take_frames", "take_messages"]
 SHORTEST_RUN: Final = 5
 """Fewer messages are taken one by one."""
 
+_GLANCE: Final = 64
+"""So many messages are looked at first, and each time four times as many while the run goes on. To look at the whole
+chunk for each of many short runs would take time with the square of its length."""
+
 _BLOCK: Final = 32
 """So many frames of a run are cut out by one call, which gives them in one tuple."""
 
@@ -64,9 +68,17 @@ def take_messages(data: bytes, position: int, sizes: tuple[int, ...], limit: int
 
 def _longest(data: bytes, position: int, stride: int, octets: tuple[tuple[int, int], ...], limit: int) -> int:
     """Return how many times in a row, every `stride` bytes, these octets stand at their offsets."""
-    count = min((len(data) - position) // stride, limit)
-    if count < SHORTEST_RUN:
+    most = min((len(data) - position) // stride, limit)
+    if most < SHORTEST_RUN:
         return 0
+    width = min(most, _GLANCE)
+    while (count := _count(data, position, stride, octets, width)) == width < most:
+        width = min(most, 4 * width)
+    return count
+
+
+def _count(data: bytes, position: int, stride: int, octets: tuple[tuple[int, int], ...], count: int) -> int:
+    """Return how many of so many messages have these octets at their offsets, from the first one on."""
     stop = position + count * stride
     for offset, octet in octets:
         column = data[position + offset : stop : stride]

@@ -21,6 +21,7 @@ class Owner:
     """A socket that notes what becomes of its peers."""
 
     accepts_subscriptions = accepts_memberships = closed = False
+    accepts_messages = True
     conflates = (False, False)
 
     def __init__(self) -> None:

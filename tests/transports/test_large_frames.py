@@ -38,7 +38,7 @@ async def test_strangers_over_the_budget_are_cut_with_an_event_and_a_good_client
         for _ in range(20):
             (await script.greeted(server.last_endpoint, other)).send(CLAIM)
         cut = [each for each in await events_until(events, Event.DISCONNECTED, 4) if each.event is Event.DISCONNECTED]
-        assert all("unfinished large frames hold more than" in str(each.error) for each in cut)
+        assert all("unfinished messages and large frames hold more than" in str(each.error) for each in cut)
         await settled(lambda: budget.held == budget.limit)
         good = await script.greeted(server.last_endpoint, other)
         body = bytes(100_000)

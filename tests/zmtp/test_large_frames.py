@@ -133,7 +133,7 @@ def test_over_the_budget_the_frame_that_has_not_grown_for_longest_goes(budget: B
     frames[16].start(0, HUGE, b"x")
     assert [bool(each) for each in reasons] == [False, True, True, *[False] * 14]
     assert budget.held == budget.limit
-    assert f"unfinished large frames hold more than {budget.limit} bytes in this process" in reasons[1][0]
+    assert f"unfinished messages and large frames hold more than {budget.limit} bytes in this process" in reasons[1][0]
 
 
 def test_over_the_budget_a_frame_with_more_than_half_of_it_goes_itself(budget: Budget) -> None:
