@@ -25,8 +25,8 @@ FRAME_COST: Final = 64
 """Bytes that a frame of a message that is not whole counts for beside its own: empty ones must not be free."""
 
 FIRST_CLAIM: Final = 64 << 10
-"""A message that is not whole has so many bytes before it is counted in the budget of the process; doubled as it grows,
-for the budget has a lock, and most messages never come so far."""
+"""A message that is not whole has so many bytes before it is counted in the budget of the process, and is counted again
+only when it has grown by a quarter: the budget has a lock, and most messages never come so far."""
 
 MAX_COMMANDS: Final = 4096
 """Commands (PING, PONG) in one chunk that are worth an answer."""
@@ -135,15 +135,16 @@ class Assembly:
 
     def _weigh(self, size: int) -> None:
         """Count the bytes of a further frame of a message that is not whole."""
-        self._held = held = self._held + size + FRAME_COST
+        held = self._held + size + FRAME_COST
         if held > self._max_bytes and (total := held - (len(self.parts) + 1) * FRAME_COST) > self._max_bytes:
             raise self._over_bytes(total)
+        self._held = held
         if held > self._claimed:
-            self._claimed = 2 * held
+            self._claimed = held + max(held // 4, FIRST_CLAIM)
             if self._claim is None:
                 self._claim = Claim()
                 self._claim.given_up = self.large_given_up
-            self._claim.hold(2 * held)
+            self._claim.hold(self._claimed)
 
     def _complete(self, body: bytes) -> Item | None:
         parts = self.parts

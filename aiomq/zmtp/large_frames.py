@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 from aiomq.memory import memory_for_process
 from aiomq.zmtp.errors import ZmtpError
@@ -56,6 +56,9 @@ class Claim:
         ref: a reference to this that keeps nothing alive.
         given_up: is called, in whatever thread, when the budget needs what is held here: the connection has to end.
     """
+
+    may_exceed: ClassVar[bool] = False
+    """Whether it may have more than all of the budget, while it is alone."""
 
     __slots__ = ("__weakref__", "_budget", "given_up", "held", "ref")
 
@@ -110,12 +113,14 @@ class Budget:
         """A buffer has so many bytes from now on: let others go for it, if that is too much together.
 
         Raises:
-            ZmtpError: it is this one that has to go: it has more than half of the budget, and there are others.
+            ZmtpError: it is this one that has to go: it has more than half of the budget, and there are others; or it
+                has more than all of it.
         """
         limit = self.limit or self.find_limit()
         with self._lock:
             total = self.held + size - claim.held
-            if total > limit and size > limit // 2 and len(self._claims) > (claim.ref in self._claims):
+            others = len(self._claims) > (claim.ref in self._claims)
+            if total > limit and ((size > limit // 2 and others) or (size > limit and not claim.may_exceed)):
                 raise ZmtpError(_text(size, limit), fatal=False)
             self.held = total
             claim.held = size
@@ -166,6 +171,7 @@ class LargeFrame(Claim):
         size: its bytes.
     """
 
+    may_exceed = True  # its size is known, and MAXMSGSIZE bounds it
     __slots__ = ("_buffer", "_filled", "flags", "size")
 
     def __init__(self) -> None:
