@@ -48,6 +48,7 @@ class Server:
         self._received = 0
         self._done = asyncio.Event()
         self._ack = sockets.socket(fileno=spec.ack) if spec.ack >= 0 else None
+        self._unsent = bytearray()
         if self._ack is not None:
             self._ack.setblocking(False)
         self._context = aiomq.Context()
@@ -98,7 +99,16 @@ class Server:
             body = (await self._socket.recv_multipart())[-1]
             self._received += 1
             if self._ack is not None and body.startswith(GOOD):
-                self._ack.send(body)
+                self._unsent += body
+                self._send_acks()
+
+    def _send_acks(self) -> None:
+        """Answer the good client, which may read slowly: then some of it later."""
+        assert self._ack is not None
+        try:
+            del self._unsent[: self._ack.send(self._unsent)]
+        except BlockingIOError:
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._send_acks)
 
     async def _echo(self) -> None:
         while True:
