@@ -82,3 +82,10 @@ def micro(session: nox.Session) -> None:
     """Time the hot functions, one by one; `nox -s micro -- --benchmark-compare` holds them against a saved run."""
     session.install("-e", ".[bench]")
     session.run("python", "-m", "pytest", "benchmarks/micro", *session.posargs)
+
+
+@nox.session
+def attack(session: nox.Session) -> None:
+    """Attack own servers on loopback, some minutes long; `nox -s attack -- --held`: what do strangers make them hold?"""
+    session.install("-e", ".[curve]")
+    session.run("python", "-m", "tests.attack", *session.posargs)
