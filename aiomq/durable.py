@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from aiomq.byte_marks import stream_peer
-from aiomq.durable_claims import Claims, holder_of
+from aiomq.durable_claims import Claims, holder_of, proof_of
 from aiomq.durable_ledger import Ledger, recorded_peer
 from aiomq.durable_store import Store, StoredPeer
 from aiomq.durable_times import JUMP_SECONDS, time_away
@@ -36,8 +36,6 @@ DURABLE_LIMIT: Final = 1000
 _LONGEST_TIMER: Final = 60.0
 """Seconds after which the time is looked at again, however long it is: not every loop has timers of any length, and the
 wall clock may have been set meanwhile."""
-
-_USER_ID: Final = "User-Id"
 
 
 class CarriesPeer(Link, Protocol):
@@ -79,18 +77,19 @@ class _Identity:
         connection: what carries the peer; None while it is away.
         holder: who has it, see `holder_of`.
         number: how many identities were new before it.
+        proof: see `proof_of`: who announces the routing id has to prove the same.
         since: when it went away, by the monotonic clock and in seconds since the epoch.
     """
 
-    __slots__ = ("connection", "holder", "name", "number", "peer", "since", "since_epoch", "user_id")
+    __slots__ = ("connection", "holder", "name", "number", "peer", "proof", "since", "since_epoch")
 
     def __init__(
-        self, name: bytes, user_id: bytes | None, peer: StreamPeer, connection: CarriesPeer | None = None
+        self, name: bytes, proof: bytes | None, peer: StreamPeer, connection: CarriesPeer | None = None
     ) -> None:
         self.holder = ""
         self.number = 0
         self.name = name
-        self.user_id = user_id
+        self.proof = proof
         self.peer = peer
         self.connection = connection
         self.since = self.since_epoch = 0.0
@@ -177,14 +176,14 @@ class Durability:
         owner, ledger = self._owner, self.ledger
         if not self.retention or name in self._identities:
             return stream_peer(owner, owner.flusher, endpoint, options)
-        user_id = properties.get(_USER_ID)
+        proof = proof_of(properties)
         if ledger is None:
             peer = stream_peer(owner, owner.flusher, endpoint, options)
         else:
             peer = recorded_peer(owner, owner.flusher, endpoint, options, ledger)
-            ledger.enter(peer, name, user_id)
-        identity = _Identity(name, user_id, peer, connection)
-        identity.holder = holder_of(user_id, properties)
+            ledger.enter(peer, name, proof)
+        identity = _Identity(name, proof, peer, connection)
+        identity.holder = holder_of(proof, properties)
         self._enter(identity)
         return peer
 
@@ -195,7 +194,7 @@ class Durability:
         they are, the routing id alone does not make it the same peer.
         """
         identity = self._identities.get(name)
-        if identity is None or identity.user_id != properties.get(_USER_ID):
+        if identity is None or identity.proof != proof_of(properties):
             return None
         peer, before = identity.peer, identity.connection
         if before is not None:
@@ -203,7 +202,7 @@ class Durability:
             before.end("another connection announced the same routing id and took its place (durable)")
         identity.connection = connection
         self._claims.discard(identity)
-        identity.holder = holder_of(identity.user_id, properties)
+        identity.holder = holder_of(identity.proof, properties)
         return peer
 
     def returned(self, peer: StreamPeer) -> None:

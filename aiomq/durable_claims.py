@@ -14,13 +14,20 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
-__all__ = ["Claims", "holder_of"]
+__all__ = ["Claims", "holder_of", "proof_of"]
 
 _LOOKED_AT: Final = 1000
 """Among so many of the newest claims one without messages is looked for: each peer that goes may cost that."""
 
 _IPV6_SITE_BITS: Final = 64
 """What a provider gives to one customer at least, who can have any address in it."""
+
+
+_NO_NAME: Final = b"\0"
+"""Begins the proofs that are no plain User-Id."""
+
+_KEY: Final = _NO_NAME + b"key "
+_NAME: Final = _NO_NAME + b"user "
 
 
 class _Queue(Protocol):
@@ -111,14 +118,28 @@ def _worst(claims: list[C]) -> C:
     return next((claim for claim in newest if not claim.peer.queued_out), claims[-1])
 
 
-def holder_of(user_id: bytes | None, properties: Mapping[str, bytes]) -> str:
+def proof_of(properties: Mapping[str, bytes]) -> bytes | None:
+    """Return what a peer has proved of itself; None where nobody asked it for anything.
+
+    That is the User-Id that the ZAP handler gave it, or, where it gave none, the key with which a client of CURVE came.
+    The two are told apart whatever they are. A store keeps this, and nearly all that it ever holds are User-Ids: so
+    those are as they are, unless one begins like a key.
+    """
+    user_id = properties.get("User-Id")
+    if user_id:
+        return _NAME + user_id if user_id.startswith(_NO_NAME) else user_id
+    key = properties.get("Public-Key")
+    return _KEY + key if key else user_id
+
+
+def holder_of(proof: bytes | None, properties: Mapping[str, bytes]) -> str:
     """Return who a peer is, as far as that cannot be invented; an empty text if nothing is known.
 
     Whom an authenticator named goes by that, others by their address: of IPv6 the network of 64 bits, of ipc the user
-    and the group, where the system tells them.
+    and the group, where the system tells them. A key is no name: anybody can make many.
     """
-    if user_id:
-        return f"user {user_id!r}"
+    if proof and not proof.startswith(_KEY):
+        return f"user {proof!r}"
     address = properties.get("Peer-Address", b"").decode("ascii", "replace")
     if address.startswith("localhost:"):
         return address.rpartition(":")[0]  # another process is no other user

@@ -45,7 +45,8 @@ class StoredPeer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         identity: its routing id.
-        user_id: who it was for the authenticator; None if there was none.
+        user_id: who it was for the authenticator, or which key of CURVE it had if that named nobody (octets that begin
+            with a zero then); None if it proved nothing. To be given back as it was.
         since: when it went away, in seconds since the epoch; None if it was there to the last.
         topics: what it is subscribed to.
         first: the number of the first message.

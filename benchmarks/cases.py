@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["FULL", "QUICK", "QUICK_PEERS", "SIZES", "Case", "Scenario", "select_cases", "size_text"]
+__all__ = ["CURVE", "FULL", "QUICK", "QUICK_PEERS", "SIZES", "Case", "Scenario", "select_cases", "size_text"]
 
 Scenario = Literal[
     "throughput",
@@ -25,16 +25,22 @@ Scenario = Literal[
     "connections",
     "memory",
     "allocation",
+    "curve",
+    "curve-mixed",
+    "curve-handshakes",
 ]
 
 SIZES: Final = (16, 256, 1024, 65536, 1048576)
 TRANSPORTS: Final = ("tcp", "ipc", "inproc")
 
-_FANNED: Final = frozenset({"fanout", "topics", "echo", "matching", "connections", "memory"})
+_FANNED: Final = frozenset({"fanout", "topics", "echo", "matching", "connections", "memory", "curve-handshakes"})
 """Scenarios whose id says how many sockets or topics there are."""
 
-_SIZELESS: Final = frozenset({"matching", "connections", "memory"})
+_SIZELESS: Final = frozenset({"matching", "connections", "memory", "curve-mixed", "curve-handshakes"})
 """Scenarios in which the size of a message plays no part."""
+
+CURVE: Final[frozenset[Scenario]] = frozenset({"curve", "curve-mixed", "curve-handshakes"})
+"""Scenarios whose connections are encrypted."""
 
 _ONCE: Final = {"connections": 1, "allocation": 1, "memory": 3, "matching": 5}
 """Rounds at most, of what takes long or varies little; everything else is measured in every round."""
@@ -104,6 +110,9 @@ FULL: Final[tuple[Case, ...]] = (
     Case("memory", "tcp", fan=200),
     Case("connections", "tcp", fan=10_000),
     Case("allocation", "inproc"),
+    *(Case("curve", "tcp", size) for size in (16, 1024, 65536)),
+    Case("curve-mixed", "tcp"),
+    *(Case("curve-handshakes", "tcp", fan=fan) for fan in (1, 50)),
 )
 
 _THEM: Final = ("aiomq", "pyzmq")
@@ -133,6 +142,9 @@ QUICK_PEERS: Final[Mapping[Case, tuple[str, ...]]] = {
     Case("matching", "inproc", fan=1_000_000): ("aiomq",),
     Case("connections", "tcp", fan=1000): _THEM,
     Case("allocation", "inproc"): ("aiomq",),
+    Case("curve", "tcp", 1024): _THEM,
+    Case("curve-mixed", "tcp"): _THEM,
+    Case("curve-handshakes", "tcp", fan=50): _THEM,
 }
 """What a quick run measures, and of whom: every scenario but `memory`, with the libraries that a target names."""
 

@@ -28,6 +28,7 @@ METRICS: Final[dict[str, Metric]] = {
     "delivered_per_second": Metric("msg/s delivered", higher_is_better=True),
     "lost_percent": Metric("% lost", higher_is_better=False, is_compared=False),
     "echoes_per_second": Metric("echoes/s", higher_is_better=True),
+    "handshakes_per_second": Metric("handshakes/s", higher_is_better=True),
     "p50_us": Metric("us p50", higher_is_better=False),
     "p99_us": Metric("us p99", higher_is_better=False),
     "bytes_per_peer": Metric("B/peer", higher_is_better=False),

@@ -6,7 +6,7 @@ import os
 import re
 import textwrap
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from benchmarks.metrics import value_text
 from benchmarks.plots import save_latency, save_throughput
@@ -35,7 +35,11 @@ _PEERS: Final = {
     "zmq.asyncio": "zmq.asyncio",
     "pyomq": "pyomq, blocking",
     "libzmq": "libzmq's C",
+    "aiomq-pyzmq": "aiomq's server, pyzmq's clients",
 }
+_Rows: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Case, metric, and what to call them."""
+
 _RATE: Final = "messages_per_second"
 _ROWS: Final = (
     ("throughput/tcp/16B", _RATE, "tcp, 16 B"),
@@ -48,6 +52,21 @@ _ROWS: Final = (
     ("latency/tcp/16B", "p50_us", "REQ/REP over tcp, 16 B: microseconds (p50)"),
 )
 
+_CURVE_ROWS: Final = (
+    ("curve/tcp/16B", _RATE, "messages of 16 B"),
+    ("curve/tcp/1KiB", _RATE, "messages of 1 KiB"),
+    ("curve/tcp/64KiB", _RATE, "messages of 64 KiB"),
+    ("curve-mixed/tcp", _RATE, "messages of 16 B, 1 KiB, 64 KiB (16 : 4 : 1)"),
+    ("curve-handshakes/tcp/1", "handshakes_per_second", "handshakes, one after the other"),
+    ("curve-handshakes/tcp/50", "handshakes_per_second", "handshakes, 50 at once"),
+)
+"""A table of their own, on the page about speed alone."""
+
+_CURVE_PREFACE: Final = (
+    "A second, over tcp on loopback between two processes, everything encrypted. A handshake is counted with what "
+    "goes with it: a new DEALER connects to a ROUTER, gets one echo and is closed; "
+)
+
 
 def write_pages(results: Results, root: Path = ROOT) -> list[Path]:
     """Write the figures of a run into the pages, and its plots beside them; return what was written.
@@ -56,15 +75,25 @@ def write_pages(results: Results, root: Path = ROOT) -> list[Path]:
         ValueError: a page has no marks, or the run has no figures for them.
         PlotError: there is no matplotlib.
     """
-    table = _table(results)
-    if not table.rows:
+    curve = _table(results, _CURVE_ROWS)
+    if not _table(results, _ROWS).rows and not curve.rows:
         raise ValueError("the run measured nothing that is in the README's table")
+    written = _write_figures(results, root) if _table(results, _ROWS).rows else []
+    if curve.rows:
+        page = root / _EXPLANATION
+        block = f"{_paragraph(_CURVE_PREFACE + _circumstances(results, _CURVE_ROWS))}\n\n{markdown_table(curve)}"
+        page.write_text(replace_block(page.read_text(encoding="utf-8"), "curve", block), encoding="utf-8")
+        written = [page, *(path for path in written if path != page)]
+    return written
+
+
+def _write_figures(results: Results, root: Path) -> list[Path]:
     written = [root / _README, root / _EXPLANATION]
     texts = [path.read_text(encoding="utf-8") for path in written]
     plots = [root / _THROUGHPUT] if save_throughput(results, root / _THROUGHPUT, ("tcp", "inproc")) else []
     if save_latency(results, root / _LATENCY):
         plots.append(root / _LATENCY)
-    figures = "\n\n".join((_preface(results), markdown_table(table)))
+    figures = "\n\n".join((_preface(results), markdown_table(_table(results, _ROWS))))
     texts[0] = replace_block(
         texts[0],
         "benchmarks",
@@ -92,6 +121,13 @@ def replace_block(text: str, name: str, block: str) -> str:
 
 
 def _preface(results: Results) -> str:
+    return _paragraph(
+        "Messages per second between two processes on loopback, or between two tasks over inproc: one await per "
+        f"message, the default HWM of 1000 at both ends, {_circumstances(results, _ROWS)}"
+    )
+
+
+def _circumstances(results: Results, rows: _Rows) -> str:
     machine, settings = results.machine, results.settings
     virtual = "a virtual machine" if machine.is_virtual else "a machine"
     versions = (
@@ -103,27 +139,28 @@ def _preface(results: Results) -> str:
         if machine.is_busy
         else ""
     )
-    worst = max((cell.summary.spread_percent for cell in _shown(results)), default=0.0)
-    text = (
-        "Messages per second between two processes on loopback, or between two tasks over inproc: one await per "
-        f"message, the default HWM of 1000 at both ends, medians of {settings.rounds} interleaved rounds of "
-        f"{settings.duration_seconds:g} s on {virtual} with {machine.cores} cores ({about}). Within a case the rounds "
-        f"differ by up to {worst:.0f} %: the ratios are what counts.{busy}"
+    worst = max((cell.summary.spread_percent for cell in _shown(results, rows)), default=0.0)
+    return (
+        f"medians of {settings.rounds} interleaved rounds of {settings.duration_seconds:g} s on {virtual} with "
+        f"{machine.cores} cores ({about}). Within a case the rounds differ by up to {worst:.0f} %: the ratios are "
+        f"what counts.{busy}"
     )
+
+
+def _paragraph(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 120, break_long_words=False, break_on_hyphens=False))
 
 
-def _shown(results: Results) -> list[Cell]:
+def _shown(results: Results, rows: _Rows) -> list[Cell]:
     return [
-        cell for case, metric, _ in _ROWS for peer in _PEERS if (cell := results.cell(case, metric, peer)) is not None
+        cell for case, metric, _ in rows for peer in _PEERS if (cell := results.cell(case, metric, peer)) is not None
     ]
 
 
-def _table(results: Results) -> Table:
-    present = results.measured_peers()
-    peers = [peer for peer in _PEERS if peer in present]
+def _table(results: Results, wanted: _Rows) -> Table:
+    peers = [peer for peer in _PEERS if any(results.cell(case, metric, peer) for case, metric, _ in wanted)]
     rows = []
-    for case, metric, about in _ROWS:
+    for case, metric, about in wanted:
         cells = [results.cell(case, metric, peer) for peer in peers]
         if any(cells):
             rows.append([about, *("-" if cell is None else _text(cell.summary.median) for cell in cells)])

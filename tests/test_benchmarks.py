@@ -17,7 +17,7 @@ from benchmarks.compare import compare_results, differences_of_setup
 from benchmarks.machine import Machine
 from benchmarks.metrics import METRICS, value_text
 from benchmarks.peers import DEFAULT_PEERS, PEERS, asynchronous, blocking, select_peers
-from benchmarks.peers.scenarios import CHAIN, MEASURING_ROLE, topic_of, topics_of
+from benchmarks.peers.scenarios import CHAIN, MEASURING_ROLE, payloads, topic_of, topics_of
 from benchmarks.peers.stamps import LossCounter, stamped
 from benchmarks.ratios import Table, paired_advantage, pick_baseline, ratio_table, value_table
 from benchmarks.report import markdown_report, markdown_table
@@ -111,6 +111,14 @@ def test_stamp_stands_behind_the_topic() -> None:
         losses.add(stamped(number, case.size, topic_of(case, number)), 10)
     assert losses.lost_percent == 0.0
     assert topics_of(Case("fanout", "tcp", fan=10)) == [b""]
+
+
+def test_mix_of_sizes_is_the_same_in_every_chunk() -> None:
+    case = Case("curve-mixed", "tcp")
+    sizes = [len(message) for message in payloads(case)]
+    assert len(sizes) == case.chunk
+    assert {size: sizes.count(size) for size in set(sizes)} == {16: 765, 1024: 188, 65536: 47}
+    assert set(payloads(Case("curve", "tcp", size=64))) == {b"x" * 64}
 
 
 class FakeTime:

@@ -193,6 +193,7 @@ def test_pages_of_the_project_have_their_marks() -> None:
         ("README.md", "benchmarks"),
         ("docs/explanation/performance.md", "benchmarks"),
         ("docs/explanation/performance.md", "targets"),
+        ("docs/explanation/performance.md", "curve"),
     ):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert replace_block(text, name, "new") != text
@@ -220,6 +221,20 @@ def test_figures_are_written_into_the_pages(tmp_path: Path) -> None:
     assert "](../assets/throughput.png)" in text
     assert "](../assets/latency.png)" in text
     assert "| tcp, 16B: messages/s vs pyzmq | throughput/tcp/16B | >= 1.3x |" in text
+
+
+def test_figures_of_curve_have_a_block_of_their_own(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "explanation" / "performance.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("<!-- benchmarks -->kept<!-- /benchmarks -->\n<!-- curve --><!-- /curve -->\n", encoding="utf-8")
+    rates = [Cell.of("curve/tcp/1KiB", name, RATE, [2e5]) for name in ("aiomq", "pyzmq")]
+    handshakes = [Cell.of("curve-handshakes/tcp/1", "aiomq-pyzmq", "handshakes_per_second", [900.0])]
+
+    assert write_pages(results_of(*rates, *handshakes), tmp_path) == [page]
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- benchmarks -->kept<!-- /benchmarks -->" in text
+    assert "| messages of 1 KiB | 200 k | 200 k | - |" in text
+    assert "| handshakes, one after the other | - | - | 900 |" in text
 
 
 def test_figures_of_a_run_without_any_are_refused(tmp_path: Path) -> None:

@@ -175,6 +175,9 @@ SCENARIOS = [
     Case("echo", "tcp", fan=3),
     Case("memory", "tcp", fan=5),
     Case("connections", "tcp", fan=20),
+    Case("curve", "tcp", size=1024),
+    Case("curve-mixed", "tcp"),
+    Case("curve-handshakes", "tcp", fan=3),
 ]
 METRIC = {
     "threads-latency": TIME,
@@ -182,6 +185,7 @@ METRIC = {
     "topics": "delivered_per_second",
     "echo": "echoes_per_second",
     "memory": "bytes_per_peer",
+    "curve-handshakes": "handshakes_per_second",
     "connections": "broadcast_ms",
     "matching": "nanoseconds_per_match",
     "allocation": "queued_bytes",
@@ -196,6 +200,28 @@ def test_scenario_yields_its_metric(case: Case, name: str) -> None:
     assert measured is not None
     assert measured.keys() <= METRICS.keys()
     assert measured[METRIC.get(case.scenario, RATE)] >= 0
+
+
+@pytest.mark.parametrize("name", ["aiomq-pyzmq", "pyzmq-aiomq"])
+def test_handshakes_are_measured_between_two_libraries(name: str) -> None:
+    pytest.importorskip("zmq")
+    case = Case("curve-handshakes", "tcp", fan=3)
+    assert not PEERS[name].supports(Case("throughput", "tcp"))
+    measured = measure(PEERS[name], case, TINY).metrics
+    assert measured is not None
+    assert measured["handshakes_per_second"] > 0
+
+
+def test_library_without_cryptography_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    zmq = pytest.importorskip("zmq")
+
+    def refuse() -> None:
+        raise zmq.ZMQError(95)
+
+    monkeypatch.setattr(zmq, "curve_keypair", refuse)
+    for name in ("pyzmq", "zmq.asyncio", "aiomq-pyzmq"):
+        assert "no CURVE" in str(PEERS[name].lacks(Case("curve-handshakes", "tcp")))
+        assert PEERS[name].lacks(Case("echo", "tcp")) is None
 
 
 def test_library_with_coroutines_of_its_own_runs_a_loop_in_each_thread() -> None:

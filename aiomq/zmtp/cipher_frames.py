@@ -11,7 +11,7 @@ from aiomq.message import Control, Frames, Item, Subscription
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import encode_control
 from aiomq.zmtp.frames import BATCH_BYTES, BATCH_MESSAGES, LARGE_FRAME, FrameDecoder, FrameEncoder
-from aiomq.zmtp.handshake_frames import encode_v2
+from aiomq.zmtp.handshake_frames import header_v2
 from aiomq.zmtp.joining import COMMAND, MORE
 from aiomq.zmtp.mechanisms.base import TrafficCipher
 
@@ -71,15 +71,16 @@ class CipherEncoder(FrameEncoder):
         frames: list[bytes] = []
         total = count = 0
         for item in queue:
-            before = len(frames)
-            if type(item) is bytes:
-                frames.append(self._frame(item))
-            elif type(item) is tuple:
-                frames += self._message(item)
+            if type(item) is tuple:
+                message = self._message(item)
+                frames += message
+                total += sum(map(len, message))
             else:
-                frames.append(self._control(item))  # type: ignore[arg-type]  # what is left is a Control
+                is_frame = type(item) is bytes
+                frame = self._frame(item) if is_frame else self._control(item)  # type: ignore[arg-type]  # or a Control
+                frames.append(frame)
+                total += len(frame)
             count += 1
-            total += sum(map(len, frames[before:]))
             if total >= BATCH_BYTES or count >= BATCH_MESSAGES:
                 break
         return _joined(frames), count
@@ -89,8 +90,8 @@ class CipherEncoder(FrameEncoder):
         return self._frame(body, command=True)
 
     def _frame(self, body: bytes, *, more: bool = False, command: bool = False) -> bytes:
-        sealed = self._cipher.encode(body, more=more, command=command)
-        return encode_v2(sealed)
+        head, sealed = self._cipher.encode_parts(body, more=more, command=command)
+        return b"".join((header_v2(len(head) + len(sealed)), head, sealed))
 
     def _message(self, frames: Frames) -> list[bytes]:
         last = len(frames) - 1

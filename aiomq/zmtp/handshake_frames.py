@@ -11,7 +11,7 @@ from typing import Final
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.joining import COMMAND, LONG
 
-__all__ = ["MAX_HEADER_SIZE", "encode_command", "encode_v1", "encode_v2", "parse_v1", "parse_v2"]
+__all__ = ["MAX_HEADER_SIZE", "encode_command", "encode_v1", "encode_v2", "header_v2", "parse_v1", "parse_v2"]
 
 MAX_HEADER_SIZE: Final = 10
 """Octets before the body: 10 in the long form of ZMTP 1.0, 9 in that of later versions."""
@@ -30,9 +30,12 @@ def encode_v1(body: bytes) -> bytes:
 
 def encode_v2(body: bytes, flags: int = 0) -> bytes:
     """Return a frame of ZMTP 2.0 or later with these flags, and LONG where the size asks for it."""
-    size = len(body)
-    head = bytes((flags, size)) if size < 256 else _LONG_HEADER.pack(flags | LONG, size)
-    return head + body
+    return header_v2(len(body), flags) + body
+
+
+def header_v2(size: int, flags: int = 0) -> bytes:
+    """Return what is before a body of this size in a frame of ZMTP 2.0 or later."""
+    return bytes((flags, size)) if size < 256 else _LONG_HEADER.pack(flags | LONG, size)
 
 
 def encode_command(body: bytes) -> bytes:

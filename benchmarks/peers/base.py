@@ -21,7 +21,7 @@ Reporter: TypeAlias = Callable[[Report], None]
 MESSAGING: frozenset[Scenario] = frozenset(
     {
         *("throughput", "multipart", "latency", "threads", "threads-latency", "fanout", "topics", "echo", "proxy"),
-        *("connections", "memory"),
+        *("connections", "memory", "curve", "curve-mixed", "curve-handshakes"),
     }
 )
 """The scenarios of every ZeroMQ library; the others need something that only aiomq has."""

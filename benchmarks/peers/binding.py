@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.peers.scenarios import topics_of
+from benchmarks.cases import CURVE
+from benchmarks.peers.scenarios import CURVE_CLIENT, CURVE_SERVER, topics_of
 from benchmarks.spec import HWM, Spec
 
 __all__ = ["Binding"]
@@ -29,6 +31,8 @@ class Binding:
     def bound(self, kind: str, spec: Spec) -> Any:
         """Return a new socket that is bound to the spec's endpoint."""
         socket = self.open(kind)
+        if spec.case.scenario in CURVE:
+            _set(socket, CURVE_SERVER)
         socket.bind(spec.endpoint)
         return socket
 
@@ -38,6 +42,8 @@ class Binding:
         if kind == "SUB":
             for topic in topics_of(spec.case):
                 socket.setsockopt(self.constants.SUBSCRIBE, topic)
+        if spec.case.scenario in CURVE:
+            _set(socket, CURVE_CLIENT)
         socket.connect(spec.endpoint)
         return socket
 
@@ -55,7 +61,7 @@ class Binding:
         return socket
 
     def close_one(self, socket: Any) -> None:
-        """Close a socket that belongs to another thread than the others, in that thread."""
+        """Close a socket before the others: its part is over, or it belongs to this other thread."""
         self._sockets.remove(socket)
         socket.close(linger=0)
 
@@ -81,3 +87,8 @@ class Binding:
         for socket in self._sockets:
             socket.close(linger=0)
         self._sockets.clear()
+
+
+def _set(socket: Any, options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        setattr(socket, name, value)

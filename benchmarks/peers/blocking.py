@@ -11,7 +11,16 @@ from benchmarks.meters import FlowMeter, RoundTripMeter, resident_bytes
 from benchmarks.peers.base import Reporter
 from benchmarks.peers.binding import Binding
 from benchmarks.peers.crowds import announce_to_crowd
-from benchmarks.peers.scenarios import BASELINE_PEERS, ECHOES_PER_CHUNK, FAN_CHUNK, STOP, payload, topic_of
+from benchmarks.peers.scenarios import (
+    BASELINE_PEERS,
+    ECHOES_PER_CHUNK,
+    FAN_CHUNK,
+    HANDSHAKES_PER_CHUNK,
+    STOP,
+    payload,
+    payloads,
+    topic_of,
+)
 from benchmarks.peers.stamps import LossCounter, stamped
 from benchmarks.spec import Report, Spec
 
@@ -51,9 +60,9 @@ def _push(binding: Binding, spec: Spec, report: Reporter) -> None:
 
 def _flood(socket: Any, spec: Spec, is_over: threading.Event) -> None:
     send = socket.send if spec.case.frames == 1 else socket.send_multipart
-    message, chunk = payload(spec.case), range(spec.case.chunk)
+    messages = payloads(spec.case)
     while not is_over.is_set():
-        for _ in chunk:
+        for message in messages:
             send(message)
 
 
@@ -155,6 +164,21 @@ def _deal(binding: Binding, spec: Spec, report: Reporter) -> None:
     report(Report(metrics=meter.metrics("echoes_per_second", turns * spec.case.fan)))
 
 
+def _greet(binding: Binding, spec: Spec, report: Reporter) -> None:
+    """Connect so many clients at once, let each have one echo, and close them: again and again."""
+    meter, message, fan = FlowMeter(spec), payload(spec.case), spec.case.fan
+    turns = max(1, HANDSHAKES_PER_CHUNK // fan)
+    for _ in meter.chunks():
+        for _ in range(turns):
+            sockets = [binding.connected("DEALER", spec) for _ in range(fan)]
+            for socket in sockets:
+                socket.send(message)
+            for socket in sockets:
+                socket.recv()
+                binding.close_one(socket)
+    report(Report(metrics=meter.metrics("handshakes_per_second", turns * fan)))
+
+
 def _host(binding: Binding, spec: Spec, report: Reporter) -> None:
     socket = _bind(binding, "ROUTER", spec, report)
     before = 0
@@ -202,5 +226,11 @@ _ROLES: dict[tuple[str, str], _Role] = {
     ("proxy", "bind"): _pull,
     ("proxy", "proxy"): _forward,
     ("proxy", "connect"): _push,
+    ("curve", "bind"): _pull,
+    ("curve", "connect"): _push,
+    ("curve-mixed", "bind"): _pull,
+    ("curve-mixed", "connect"): _push,
+    ("curve-handshakes", "bind"): _route,
+    ("curve-handshakes", "connect"): _greet,
     ("connections", "bind"): announce_to_crowd,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.cases import Case, Scenario
@@ -10,11 +11,15 @@ from benchmarks.spec import Role
 __all__ = [
     "BASELINE_PEERS",
     "CHAIN",
+    "CURVE_CLIENT",
+    "CURVE_SERVER",
     "ECHOES_PER_CHUNK",
     "FAN_CHUNK",
+    "HANDSHAKES_PER_CHUNK",
     "MEASURING_ROLE",
     "STOP",
     "payload",
+    "payloads",
     "topic_of",
     "topics_of",
 ]
@@ -34,6 +39,9 @@ MEASURING_ROLE: Final[dict[Scenario, Role]] = {
     "threads-latency": "inproc",
     "matching": "inproc",
     "allocation": "inproc",
+    "curve": "bind",
+    "curve-mixed": "bind",
+    "curve-handshakes": "connect",
 }
 """Which of the processes holds the stop-watch; the others go on until they are ended. Over inproc there is only one."""
 
@@ -49,6 +57,23 @@ FAN_CHUNK: Final = 100
 ECHOES_PER_CHUNK: Final = 100
 """Round trips between two looks at the clock."""
 
+HANDSHAKES_PER_CHUNK: Final = 50
+"""The same for connections that are made and closed."""
+
+CURVE_SERVER: Final = {
+    "curve_secretkey": b"JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6",
+    "curve_server": 1,
+}
+CURVE_CLIENT: Final = {
+    "curve_serverkey": b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+    "curve_publickey": b"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID",
+    "curve_secretkey": b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs",
+}
+"""The keys in libzmq's manual, by the attributes that all libraries have. Every client has the same pair."""
+
+_MIX: Final = (*(16,) * 16, *(1024,) * 4, 65536)
+"""The sizes of `curve-mixed`, in turn: most messages are small, most bytes are in large ones."""
+
 BASELINE_PEERS: Final = 10
 """Peers that are connected before memory is looked at for the first time, so that one-time growth isn't counted."""
 
@@ -57,6 +82,14 @@ def payload(case: Case) -> Any:
     """Return the message to send: bytes, or a list of them if it has several frames."""
     frame = b"x" * case.size
     return frame if case.frames == 1 else [frame] * case.frames
+
+
+def payloads(case: Case) -> Sequence[Any]:
+    """Return the messages of one chunk: all alike, but for `curve-mixed`."""
+    if case.scenario != "curve-mixed":
+        return [payload(case)] * case.chunk
+    mix = [b"x" * size for size in _MIX]
+    return [mix[number % len(mix)] for number in range(case.chunk)]
 
 
 def topic_of(case: Case, number: int) -> bytes:

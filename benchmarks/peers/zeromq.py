@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case, Scenario
+from benchmarks.cases import CURVE, Case, Scenario
 from benchmarks.peers.asynchronous import run_asynchronous
 from benchmarks.peers.base import MESSAGING, PythonPeer, Reporter
 from benchmarks.peers.binding import Binding
@@ -18,7 +18,7 @@ from benchmarks.peers.loops import RunMain
 from benchmarks.peers.threads import run_threads
 from benchmarks.spec import Spec
 
-__all__ = ["BlockingPeer", "LoopPeer"]
+__all__ = ["BlockingPeer", "LoopPeer", "MixedPeer"]
 
 _OWN: frozenset[Scenario] = frozenset({"batch", "matching", "allocation"})
 """What is measured of aiomq alone."""
@@ -45,6 +45,15 @@ def _version(package: str, module: str) -> str | None:
     return version
 
 
+def _lacks_curve(constants: str, case: Case) -> str | None:
+    if case.scenario in CURVE:
+        try:
+            _attribute(constants, "curve_keypair")()
+        except Exception as error:  # of the library's own kind, where it was built or installed without cryptography
+            return f"{constants} has no CURVE ({error})"
+    return None
+
+
 class BlockingPeer(PythonPeer):
     """A library that blocks the thread."""
 
@@ -53,8 +62,8 @@ class BlockingPeer(PythonPeer):
         self._package, self._module, self._broken = package, module, broken
 
     def lacks(self, case: Case) -> str | None:
-        """Return what is known not to work."""
-        return self._broken.get(case.scenario)
+        """Return what is known not to work, or that there is no cryptography."""
+        return self._broken.get(case.scenario) or _lacks_curve(self._module, case)
 
     def prepare(self, directory: Path) -> str | None:
         """Return the version of the library.
@@ -98,7 +107,7 @@ class LoopPeer(PythonPeer):
             return f"{self._module} has no proxy"
         if case.scenario == "proxy" and not inspect.iscoroutinefunction(_attribute(self._module, "proxy")):
             return f"the proxy of {self._module} is no coroutine"
-        return None
+        return _lacks_curve(self._constants, case)
 
     def prepare(self, directory: Path) -> str | None:
         """Return the version of the library.
@@ -127,6 +136,31 @@ class LoopPeer(PythonPeer):
             await run_threads(binding, self._run, spec, report)
         else:
             await run_asynchronous(binding, spec, report)
+
+
+class MixedPeer(PythonPeer):
+    """The servers of one library and the clients of another, where handshakes cost both something."""
+
+    def __init__(self, name: str, server: PythonPeer, client: PythonPeer) -> None:
+        about = f"the server is {server.name}, the clients are {client.name}"
+        super().__init__(name, about, scenarios=frozenset({"curve-handshakes"}))
+        self._server, self._client = server, client
+
+    def lacks(self, case: Case) -> str | None:
+        """Return what one of the two lacks."""
+        return self._server.lacks(case) or self._client.lacks(case)
+
+    def prepare(self, directory: Path) -> str | None:
+        """Return the versions of both.
+
+        Raises:
+            ImportError: one of them isn't installed.
+        """
+        return f"{self._server.prepare(directory)} with {self._client.prepare(directory)}"
+
+    def run(self, spec: Spec, report: Reporter) -> None:
+        """Do the part that the spec describes."""
+        (self._server if spec.role == "bind" else self._client).run(spec, report)
 
 
 def _own_parts() -> Any:

@@ -90,10 +90,12 @@ class Wire:
     def finish(self, linger: float | None) -> None:
         self.reason = "finished"
 
-    def connect(self, name: bytes, user: bytes | None = None, address: bytes = b"") -> StreamPeer:
+    def connect(self, name: bytes, user: bytes | None = None, address: bytes = b"", key: bytes = b"") -> StreamPeer:
         """Do what a listener does with a connection that is ready."""
         durability = self.owner.durability
         properties = {"Peer-Address": address} if address else {}
+        if key:
+            properties["Public-Key"] = key
         if user is not None:
             properties["User-Id"] = user
         peer = durability.returning(self, name, properties)
@@ -347,6 +349,53 @@ async def test_another_user_with_the_same_routing_id_gets_another_peer(
     assert second.connect(b"one", users[1]) is not peer
     assert not second.lose()
     assert third.connect(b"one", users[0]) is peer
+    owner.durability.close()
+
+
+PROOFS: list[tuple[bytes | None, bytes]] = [
+    (None, b""),
+    (None, b"one key"),
+    (None, b"another key"),
+    (b"", b"a third key"),
+    (b"ada", b""),
+    (b"one key", b""),
+    (b"\0key one key", b""),
+]
+"""A User-Id and a key: no two of these prove the same."""
+
+
+@pytest.mark.parametrize("theirs", range(len(PROOFS)))
+async def test_queue_is_for_who_proves_the_same_alone(owner: Owner, theirs: int) -> None:
+    first = Wire(owner)
+    peer = first.connect(b"one", PROOFS[theirs][0], key=PROOFS[theirs][1])
+    first.lose()
+
+    for number, (user, key) in enumerate(PROOFS):
+        if number != theirs:
+            other = Wire(owner)
+            assert other.connect(b"one", user, key=key) is not peer
+            assert not other.lose()
+    assert Wire(owner).connect(b"one", PROOFS[theirs][0], key=PROOFS[theirs][1]) is peer
+    owner.durability.close()
+
+
+async def test_user_keeps_the_queue_whatever_the_key(owner: Owner) -> None:
+    first, second = Wire(owner), Wire(owner)
+    peer = first.connect(b"one", b"ada", key=b"an old key")
+    first.lose()
+
+    assert second.connect(b"one", b"ada", key=b"a new key") is peer
+    owner.durability.close()
+
+
+async def test_keys_are_counted_by_their_address(owner: Owner) -> None:
+    owner.durability.set_limit_each(2)
+    for number in range(4):
+        wire = Wire(owner)
+        wire.connect(b"%d" % number, address=b"192.0.2.1", key=b"key %d" % number)
+        wire.lose()
+
+    assert gone(owner) == [b"2", b"3"]
     owner.durability.close()
 
 

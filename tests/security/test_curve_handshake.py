@@ -106,6 +106,24 @@ def test_handshake_ends_with_both_sides_ready(chunk_size: int) -> None:
     assert pair.right.peer.metadata["User-Id"] == b"joe"
 
 
+def test_each_side_makes_each_shared_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, bytes, bytes]] = []
+
+    def noting(side: str) -> Callable[[bytes, bytes], bytes]:
+        def make(public_key: bytes, secret_key: bytes) -> bytes:
+            made.append((side, public_key, secret_key))
+            return crypto.shared_key(public_key, secret_key)
+
+        return make
+
+    monkeypatch.setattr(curve_client, "shared_key", noting("client"))
+    monkeypatch.setattr(curve_server, "shared_key", noting("server"))
+    paired(lambda: CurveClient(*CLIENT, SERVER[0]), lambda: CurveServer(SERVER[1]))
+
+    assert [side for side, *_ in made].count("client") == [side for side, *_ in made].count("server") == 3
+    assert len(set(made)) == len(made)
+
+
 # -- the clauses ------------------------------------------------------------------------------------------------------
 
 

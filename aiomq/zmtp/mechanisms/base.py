@@ -97,6 +97,9 @@ class TrafficCipher(Protocol):
     def encode(self, body: bytes, *, more: bool, command: bool) -> bytes:
         """Return the body of the frame to send, which itself has neither MORE nor COMMAND."""
 
+    def encode_parts(self, body: bytes, *, more: bool, command: bool) -> tuple[bytes, bytes]:
+        """Return the same in two parts, for who puts something before them: large ones are not copied twice then."""
+
     def decode(self, body: bytes) -> tuple[bytes, bool, bool]:
         """Return what a received frame holds: its body, whether more follow, and whether it is a command.
 

@@ -73,10 +73,14 @@ class CurveCipher:
 
     def encode(self, body: bytes, *, more: bool, command: bool) -> bytes:
         """Return the MESSAGE that a frame becomes."""
+        return b"".join(self.encode_parts(body, more=more, command=command))
+
+    def encode_parts(self, body: bytes, *, more: bool, command: bool) -> tuple[bytes, bytes]:
+        """Return what is before the box of a MESSAGE, and the box."""
         self._sent += 1
         nonce = COUNTER.pack(self._sent)
         sealed = self._seal(_FLAGS[more | command << 1] + body, self._encode_prefix + nonce, self._key)
-        return b"".join((MESSAGE, nonce, sealed))
+        return MESSAGE + nonce, sealed
 
     def decode(self, body: bytes) -> tuple[bytes, bool, bool]:
         """Return the frame in a MESSAGE: its body, whether more follow, and whether it is a command.

@@ -40,7 +40,7 @@ _INITIATE_NUMBER: Final = 2
 class CurveClient(Mechanism):
     """The side that knows the server's key, and shows its own to nobody else."""
 
-    __slots__ = ("_facts", "_key", "_own_keys", "_ready", "_server_key", "_transient_keys")
+    __slots__ = ("_facts", "_hello_key", "_key", "_own_keys", "_ready", "_server_key", "_transient_keys")
 
     name: ClassVar[bytes] = NAME
 
@@ -57,6 +57,8 @@ class CurveClient(Mechanism):
         self._own_keys = (public_key, secret_key)
         self._server_key = server_key
         self._transient_keys = keypair()
+        self._hello_key = b""
+        """What c' and S make: for HELLO and WELCOME. Making it costs more than all else that is done with it."""
         self._key = b""
         """What c' and S' make, once WELCOME has brought S'."""
         self._ready = False
@@ -76,7 +78,8 @@ class CurveClient(Mechanism):
         public, secret = self._transient_keys
         nonce = counted(b"CurveZMQHELLO---", _HELLO_NUMBER)
         try:
-            sealed = box(bytes(64), nonce, shared_key(self._server_key, secret))
+            self._hello_key = shared_key(self._server_key, secret)
+            sealed = box(bytes(64), nonce, self._hello_key)
         except BoxError:
             raise cryptographic_failure("CURVE_SERVERKEY is not a key that a box can be made with") from None
         return [b"".join((HELLO, VERSION, _PADDING, public, nonce[-COUNTER.size :], sealed))]
@@ -103,8 +106,7 @@ class CurveClient(Mechanism):
         stop = start + LONG_NONCE_SIZE
         try:
             # That this opens proves that the server has s.
-            key = shared_key(self._server_key, self._transient_keys[1])
-            text = unbox(body[stop:], b"WELCOME-" + body[start:stop], key)
+            text = unbox(body[stop:], b"WELCOME-" + body[start:stop], self._hello_key)
         except BoxError:
             raise cryptographic_failure(
                 "WELCOME does not open: the server has not the key in CURVE_SERVERKEY"
