@@ -396,7 +396,7 @@ class Connection(Reading):
     def send_commands(self, bodies: list[bytes]) -> None:
         """Send commands, all in one write."""
         encoder = self._encoder
-        if not isinstance(encoder, FrameEncoder) or self._closing:
+        if not isinstance(encoder, FrameEncoder) or self._closing or self.lost:
             return
         if self._write_paused or self._unwritten:
             if self._held_commands is None:

@@ -250,6 +250,9 @@ class Reading(asyncio.BufferedProtocol):
             self._pump()
         except ZmtpError as error:
             self.fail(error)
+        except BaseException:  # raised again; as where a transport's own call raises, nothing is left half done
+            self.transport.abort()
+            raise
         self._resume()
 
     def _resume(self) -> None:

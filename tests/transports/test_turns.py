@@ -14,6 +14,7 @@ import aiomq
 from aiomq import Event
 from aiomq.core import SocketCore
 from aiomq.transports import turns
+from aiomq.transports.reading import Reading
 from aiomq.transports.turns import SHARE, TURN, Turns, turns_for
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import CANCEL, JOIN, LEAVE, SUBSCRIBE, encode_ping
@@ -202,6 +203,31 @@ async def test_socket_closed_while_a_connection_waits_for_its_turn_leaves_nothin
     await settled(lambda: not turns_for(loop)._waiting)
     assert pull.closed
     gc.collect()
+
+
+async def test_connection_that_fails_in_its_turn_is_lost_and_others_are_not(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with context.socket(aiomq.PULL, commands_per_second=0) as pull, pull.monitor() as events:
+        pull.bind("tcp://127.0.0.1:*")
+        good = await script.greeted(pull.last_endpoint, "PUSH")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        go_on = Reading.go_on
+
+        def failing(connection: Reading) -> None:
+            monkeypatch.setattr(Reading, "_pump", lambda _: (_ for _ in ()).throw(MemoryError("in its turn")))
+            try:
+                go_on(connection)
+            finally:
+                monkeypatch.undo()
+
+        monkeypatch.setattr(Reading, "go_on", failing)
+        wire.send(UNKNOWN * FRAMES)
+        await until(events, Event.DISCONNECTED)
+        good.send(frame(b"still here"))
+        assert await pull.recv() == b"still here"
+        assert [type(each["exception"]) for each in script.loop_errors] == [MemoryError]
+        script.loop_errors.clear()
 
 
 # -- turns by themselves ----------------------------------------------------------------------------------------------
