@@ -86,6 +86,6 @@ def micro(session: nox.Session) -> None:
 
 @nox.session
 def attack(session: nox.Session) -> None:
-    """Attack own servers on loopback, some minutes long; `nox -s attack -- --held`: what do strangers make them hold?"""
+    """Attack own servers on loopback for some minutes; `-- --held` measures what strangers make them hold."""
     session.install("-e", ".[curve]")
     session.run("python", "-m", "tests.attack", *session.posargs)

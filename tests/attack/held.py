@@ -1,12 +1,14 @@
 """What strangers make a server hold, each kind by itself: one of them alone, and many.
 
 One is measured by what Python's allocators gave out: exact to the byte, where resident memory comes by the page and by
-the arena. Many are measured by resident memory. What the kernel holds for a connection is in neither.
+the arena. Many are measured by resident memory. What the kernel holds for a connection is in neither, nor what a
+process makes once, at its first connection, for all of them: somebody has been there before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 import time
 from tempfile import TemporaryDirectory
@@ -15,6 +17,7 @@ from typing import Final
 import msgspec
 
 from tests.attack.gauge import holding
+from tests.attack.kinds import hello
 from tests.attack.specs import AttackSpec, ServerSpec, ServerState
 from tests.attack.system import CLIENT_CORE, SERVER_CORE
 from tests.attack.tables import table
@@ -27,6 +30,9 @@ ANSWER_SECONDS: Final = 20.0
 ADDRESSES: Final = 16
 MEMORY_MIB: Final = 2048
 """What the server may have: enough to see what they can make of it, and no danger to the machine."""
+
+VISIT_SECONDS: Final = 0.3
+"""In which the server has noticed that its first peer has gone."""
 
 KIB: Final = 1024
 ONE_BEFORE_KIB: Final = 64
@@ -121,11 +127,20 @@ def _held(case: Case, loop: str, strangers: int, seconds: float) -> Held:
         with TemporaryDirectory(prefix="aiomq-held-") as directory, contextlib.ExitStack() as ends:
             server = _start(ends, "tests.attack.server", _server_spec(case, loop, directory, traced=alone))
             port = int(server.hear(ServerState, START_SECONDS).endpoint.rpartition(":")[2])
+            _visit(port, case.type)
             crowd = _start(ends, "tests.attack.strangers", _attack_spec(case, port, strangers))
             crowd.hear(dict, START_SECONDS)
             return _traced(server, crowd, seconds) if alone else _resident(server, crowd, seconds)
     except NoAnswerError as error:
         return Held(None, None, str(error))
+
+
+def _visit(port: int, server_type: str) -> None:
+    """Be the first, as a peer without malice, and go."""
+    with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as sock:
+        sock.sendall(hello(server_type))
+        sock.recv(1)
+    time.sleep(VISIT_SECONDS)
 
 
 def _start(ends: contextlib.ExitStack, module: str, spec: msgspec.Struct) -> Worker:
