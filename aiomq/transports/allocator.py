@@ -9,7 +9,8 @@ process and without touching its pages.
 What it costs: freed memory stays with the process, and there is no bound to it but the most that was ever in use. glibc
 gives back what is free at the end of its heap, above 64 MiB (twice the threshold); what is free below a block that is
 still in use stays, and so do blocks under 128 KiB without this. `malloc_trim` of the C library gives all of it back.
-That is left to the program: it holds up all threads that allocate, 40 to 60 ms for 300 MB.
+It holds up all threads that allocate, 40 to 60 ms for 300 MB: so it is called only when it is quiet after connections
+that came in have ended (`giving_back`), and else left to the program.
 
 The environment variable `AIOMQ_KEEP_MALLOC=1` leaves the thresholds alone. Other C libraries have no such thresholds;
 there the call is harmless.

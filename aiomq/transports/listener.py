@@ -14,6 +14,7 @@ from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
 from aiomq.teardown import run_all
+from aiomq.transports import giving_back
 from aiomq.transports.addresses import endpoint_at
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
@@ -160,6 +161,7 @@ class Listener(Generic[TargetT_contra]):
             self._handshakes -= 1
         self._connections.discard(connection)
         connection.count_end(self._owner.tally, error)
+        giving_back.connection_ended(self._owner.loop)
         run_all(lambda: self._lose_peer(connection), self._maybe_end)
 
     def _lose_peer(self, connection: Connection) -> None:
