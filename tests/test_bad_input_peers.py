@@ -310,12 +310,12 @@ async def test_messages_for_a_socket_that_does_not_receive_are_dropped(context: 
 
 # -- subscriptions ----------------------------------------------------------------------------------------------------
 
-LONG: Final = b"x" * 200
+WORDY: Final = b"x" * 200
 
 FLOODS: Final = [
     pytest.param([frame(b"\x09SUBSCRIBE%d" % each, COMMAND) for each in range(20)], "topics_per_peer", id="commands"),
     pytest.param([frame(b"\x01%d" % number) for number in range(20)], "topics_per_peer", id="messages"),
-    pytest.param([frame(b"\x01%b%d" % (LONG, each)) for each in range(5)], "topic_bytes_per_peer", id="long topics"),
+    pytest.param([frame(b"\x01%b%d" % (WORDY, each)) for each in range(5)], "topic_bytes_per_peer", id="long topics"),
 ]
 
 
