@@ -9,7 +9,7 @@ piece of news for each topic that exists, or that the user was told of: so the b
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from typing import Final
 
 from aiomq.message import Message, Subscription
@@ -18,12 +18,15 @@ from aiomq.patterns.base import Peer
 
 __all__ = ["Notifications"]
 
+_VOID_FROM: Final = 1000
+"""Fewer void entries than this are left where they are until their turn comes."""
+
 
 class _Entry:
     """One thing that is to be read.
 
     Attributes:
-        message: a user's message; of news the topic, which the table of topics has, too.
+        message: a user's message; of news the topic, which the table of topics has, too; None of a void entry.
         peer: where it came from; None if that is gone.
         subscribe: what the news of the topic is; None for a user's message.
     """
@@ -31,7 +34,7 @@ class _Entry:
     __slots__ = ("message", "peer", "subscribe")
 
     def __init__(self, message: Message, peer: Peer | None, subscribe: bool | None) -> None:
-        self.message: Final = message
+        self.message: Message | None = message
         self.peer: Final = peer
         self.subscribe: Final = subscribe
 
@@ -39,29 +42,30 @@ class _Entry:
 class Notifications:
     """The messages that an XPUB's user has not read yet, each with the peer that it came from."""
 
-    __slots__ = ("_entries", "_latest", "_options")
+    __slots__ = ("_entries", "_latest", "_options", "_void")
 
     def __init__(self, options: SocketOptions) -> None:
         self._options = options
-        # A deque would not do: an entry in the middle may be cancelled out.
-        self._entries: OrderedDict[_Entry, None] = OrderedDict()
+        self._entries: deque[_Entry] = deque()
         self._latest: dict[bytes, _Entry] = {}
+        self._void = 0
+        """How many entries were cancelled out, and are passed over when their turn comes."""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries) - self._void
 
     @property
     def is_full(self) -> bool:
         """Whether what can wait must wait."""
-        return len(self._entries) >= self._options.rcvhwm > 0
+        return len(self) >= self._options.rcvhwm > 0
 
     def put(self, message: Message, peer: Peer | None) -> None:
         """Queue a message for the user; `peer` is where it came from, None if that peer is gone."""
-        self._entries[_Entry(message, peer, None)] = None
+        self._entries.append(_Entry(message, peer, None))
 
     def tell(self, change: Subscription, peer: Peer | None) -> None:
         """Queue the news of one subscription or cancellation."""
-        self._entries[_Entry(change.topic, peer, change.subscribe)] = None
+        self._entries.append(_Entry(change.topic, peer, change.subscribe))
 
     def announce(self, change: Subscription, peer: Peer | None) -> None:
         """Queue the news that a topic has its first subscriber, or lost its last.
@@ -73,21 +77,39 @@ class Notifications:
             latest = self._latest.get(topic)
             if latest is not None:
                 if latest.subscribe is not change.subscribe:
-                    del self._entries[latest], self._latest[topic]
+                    self._cancel_out(topic, latest)
                 return
         entry = _Entry(topic, peer, change.subscribe)
-        self._entries[entry] = None
+        self._entries.append(entry)
         self._latest[topic] = entry
+
+    def _cancel_out(self, topic: bytes, entry: _Entry) -> None:
+        del self._latest[topic]
+        if self._entries[-1] is entry:  # somebody who came and went
+            self._entries.pop()
+            return
+        entry.message = None
+        self._void += 1
+        if self._void > max(len(self), _VOID_FROM):
+            self._entries = deque([each for each in self._entries if each.message is not None])
+            self._void = 0
 
     def pop(self) -> tuple[Message, Peer | None] | None:
         """Take the oldest message and its peer; None if there is none."""
-        if not self._entries:
-            return None
-        entry, _ = self._entries.popitem(last=False)
-        message = entry.message
-        if entry.subscribe is None:
-            return message, entry.peer
-        assert type(message) is bytes
-        if self._latest.get(message) is entry:
-            del self._latest[message]
-        return (b"\x01" if entry.subscribe else b"\x00") + message, entry.peer
+        entries = self._entries
+        while entries:
+            entry = entries.popleft()
+            message = entry.message
+            if message is None:
+                self._void -= 1
+            elif entry.subscribe is None:
+                return message, entry.peer
+            else:
+                assert type(message) is bytes
+                if self._latest.get(message) is entry:
+                    del self._latest[message]
+                return (b"\x01" if entry.subscribe else b"\x00") + message, entry.peer
+        return None
+
+    def __repr__(self) -> str:
+        return f"<Notifications {len(self)}>"

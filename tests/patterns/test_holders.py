@@ -304,3 +304,20 @@ def test_xpub_news_that_nobody_reads_are_bounded_by_the_topics_there_are() -> No
         subscriber(pattern, *many(b"%d-" % round_number)).detach()
         stays.deliver(Subscription(b"x", subscribe=True), Subscription(b"x", subscribe=False))
         assert len(pattern._notifications) <= 10 + MANY
+
+
+def test_xpub_news_cancelled_out_in_the_middle_leave_order_and_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiomq.patterns.notifications._VOID_FROM", 10)
+    pattern = XPubPattern(SocketOptions(rcvhwm=1))
+    entries = pattern._notifications
+    subscriber(pattern, b"first")
+    for number in range(100):
+        early, late = subscriber(pattern, b"early%d" % number), subscriber(pattern, b"late%d" % number)
+        if number % 10:
+            early.detach()
+            late.detach()
+        assert len(entries._entries) <= 2 * len(entries) + 12
+    kept = [b"\x01%b%d" % (name, number) for number in range(0, 100, 10) for name in (b"early", b"late")]
+    assert len(entries) == 21
+    assert read_all(pattern) == [b"\x01first", *kept]
+    assert len(entries._entries) == entries._void == 0
