@@ -90,6 +90,10 @@ class Notifications:
             return
         entry.message = None
         self._void += 1
+        # Most often it is at the head: what a peer that leaves had is taken back in the order in which it came.
+        while self._entries and self._entries[0].message is None:
+            self._entries.popleft()
+            self._void -= 1
         if self._void > max(len(self), _VOID_FROM):
             self._entries = deque([each for each in self._entries if each.message is not None])
             self._void = 0
