@@ -170,6 +170,23 @@ async def test_socket_of_the_same_process_may_subscribe_to_as_much_as_it_wants(c
     assert pub.counters.cut == 0
 
 
+async def test_subscriber_that_was_connected_to_is_cut_too_and_not_connected_to_again(
+    context: aiomq.Context, script: Script
+) -> None:
+    acceptor = await script.listen()
+    pub = context.socket(aiomq.PUB, reconnect_ivl=1)
+    pub.topics_per_peer = 2
+    pub.connect(acceptor.endpoint)
+    bad = await script.accepted(acceptor)
+    await bad.greet("SUB")
+    bad.send(asking(numbered(3)))
+    await bad.ended()
+    await until(lambda: pub.counters.cut)
+    await turns(20)
+    assert (pub.counters.over, pub.topics_count, pub.peers()) == ({"topics_per_peer": 1}, 0, [])
+    assert acceptor.waiting == 0
+
+
 async def test_durable_subscriber_that_is_away_is_the_one_to_go_if_it_has_most(
     context: aiomq.Context, script: Script
 ) -> None:
