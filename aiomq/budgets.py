@@ -78,6 +78,8 @@ class Budget(NamedTuple):
 
 _REFUSED: Final = "further ones are closed at once, with ACCEPT_FAILED"
 _CUT: Final = "the connection is cut"
+_MOST_OF_ADDRESS_CUT: Final = "the peer of that address that has most is cut"
+_MOST_CUT: Final = "of the address that has most the peer that has most is cut"
 
 _TABLE: Final = (
     Budget("connections_max", "connections", "socket", "connections that came in", _REFUSED),
@@ -148,14 +150,28 @@ _TABLE: Final = (
         "messages that wait to leave for all peers",
         "the peers with something that waits are full",
     ),
-    Budget("topics_per_peer", "topics", "peer", "topics that one peer subscribes to", _CUT, at_once=True),
-    Budget("topic_bytes_per_peer", "bytes", "peer", "these topics", _CUT, at_once=True),
-    Budget("topics_per_address", "topics", "address", "topics of all peers of an address", _CUT, at_once=True),
-    Budget("topics_max", "topics", "socket", "topics of all peers", _CUT, at_once=True),
-    Budget("topic_bytes_max", "bytes", "socket", "the topics of all peers", _CUT, at_once=True),
-    Budget("groups_per_peer", "groups", "peer", "groups that one peer has joined", _CUT, at_once=True),
-    Budget("groups_per_address", "groups", "address", "groups of all peers of an address", _CUT, at_once=True),
-    Budget("groups_max", "groups", "socket", "groups of all peers", _CUT, at_once=True),
+    Budget("topics_per_peer", "topics", "peer", "different topics that one peer subscribes to", _CUT, at_once=True),
+    Budget("topic_bytes_per_peer", "bytes", "peer", "these topics together", _CUT, at_once=True),
+    Budget(
+        "topics_per_address",
+        "topics",
+        "address",
+        "topics of each peer of the address, added up",
+        _MOST_OF_ADDRESS_CUT,
+        at_once=True,
+    ),
+    Budget("topics_max", "topics", "socket", "topics of each peer, added up", _MOST_CUT, at_once=True),
+    Budget("topic_bytes_max", "bytes", "socket", "topics of each peer, added up", _MOST_CUT, at_once=True),
+    Budget("groups_per_peer", "groups", "peer", "different groups that one peer has joined", _CUT, at_once=True),
+    Budget(
+        "groups_per_address",
+        "groups",
+        "address",
+        "groups of each peer of the address, added up",
+        _MOST_OF_ADDRESS_CUT,
+        at_once=True,
+    ),
+    Budget("groups_max", "groups", "socket", "groups of each peer, added up", _MOST_CUT, at_once=True),
 )
 
 BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({each.name: each for each in _TABLE})

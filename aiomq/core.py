@@ -20,6 +20,7 @@ from functools import partial
 from typing import Final
 
 from aiomq.breaches import checked
+from aiomq.chores import Chores
 from aiomq.constants import Event, SocketType
 from aiomq.core_protocols import CorePeer, Endpoint
 from aiomq.durable_core import DurableCore
@@ -56,6 +57,8 @@ class SocketCore(DurableCore):
         self.pattern.turned = self._turned
         self.pattern.audience_changed = self.tell_watchers
         self.pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
+        self.pattern.over_budget = self._cut  # type: ignore[assignment]  # as above
+        self.pattern.later = Chores(self).add
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
         self.accepts_messages = self.pattern.accepts_messages
         self.accepts_memberships = self.pattern.accepts_memberships
@@ -271,6 +274,13 @@ class SocketCore(DurableCore):
             peer.close(reason)
         return not peer.over_wire
 
+    def _cut(self, peer: CorePeer, budget: str, reason: str) -> None:
+        """A peer went over a budget of the pattern's: its link ends."""
+        self.warn_once(peer.endpoint, reason)
+        if peer.state != "connected":  # of a durable socket: there is no connection whose end would be counted
+            self.tally.over[budget] += 1
+        peer.close(reason, budget)
+
     def message_received(self, peer: CorePeer, count: int) -> None:
         """So many items were added to the peer's inbox."""
         if peer.left:  # closed or disconnected: what still arrives is for nobody
@@ -384,7 +394,7 @@ class SocketCore(DurableCore):
             self.revoke_grants,
             lambda: self._count_out(peer),
             *(() if self.durable is None else (partial(self.durable.detached, peer),)),
-            *(() if self.closed else (partial(self.pattern.detach, peer), self._wake_after_detach)),
+            *(() if self.closed else (partial(self.pattern.detach, peer), self.wake_after_detach)),
         )
 
     def _count_out(self, peer: CorePeer) -> None:
@@ -393,7 +403,8 @@ class SocketCore(DurableCore):
             self.tally.sent += peer.sent
             self.tally.received += peer.received
 
-    def _wake_after_detach(self) -> None:
+    def wake_after_detach(self) -> None:
+        """A peer is gone, or more of what it leaves behind: let those who wait look again."""
         if self.recv_gate.is_awaited and self.pattern.can_recv():
             self.recv_gate.wake()  # XPUB tells of the topics that nobody wants any longer
         # Whatever can be sent now: a send that waits for a peer that is gone is to learn of it.

@@ -46,6 +46,9 @@ class CorePeer(Peer, Traceable, Protocol):
     def queued_out(self) -> int:
         """Messages that wait to leave."""
 
+    def close(self, reason: str = "", budget: str = "", /) -> None:
+        """End this link for good, and tell monitors why, and by which budget."""
+
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the pattern."""
 

@@ -7,20 +7,18 @@ authenticator named, or else by their address.
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
+from aiomq.origins import origin_of
+
 __all__ = ["Claims", "holder_of", "proof_of"]
 
 _LOOKED_AT: Final = 1000
 """Among so many of the newest claims one without messages is looked for: each peer that goes may cost that."""
-
-_IPV6_SITE_BITS: Final = 64
-"""What a provider gives to one customer at least, who can have any address in it."""
 
 
 _NO_NAME: Final = b"\0"
@@ -138,17 +136,4 @@ def holder_of(proof: bytes | None, properties: Mapping[str, bytes]) -> str:
     Whom an authenticator named goes by that, others by their address: of IPv6 the network of 64 bits, of ipc the user
     and the group, where the system tells them. A key is no name: anybody can make many.
     """
-    if proof and not proof.startswith(_KEY):
-        return f"user {proof!r}"
-    address = properties.get("Peer-Address", b"").decode("ascii", "replace")
-    if address.startswith("localhost:"):
-        return address.rpartition(":")[0]  # another process is no other user
-    try:
-        host = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # of vsock or tipc
-        return address
-    if isinstance(host, ipaddress.IPv4Address):
-        return str(host)
-    if host.ipv4_mapped is not None:
-        return str(host.ipv4_mapped)
-    return str(ipaddress.ip_network((host, _IPV6_SITE_BITS), strict=False))
+    return f"user {proof!r}" if proof and not proof.startswith(_KEY) else origin_of(properties)

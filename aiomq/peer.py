@@ -88,8 +88,8 @@ class Link(Protocol):
     def refill(self) -> None:
         """The inbox ran low: decode and read on."""
 
-    def end(self, reason: str = "") -> None:
-        """The peer is closed: end the connection, and let monitors know why."""
+    def end(self, reason: str = "", budget: str = "") -> None:
+        """The peer is closed: end the connection, and let monitors know why; a budget that it went over is counted."""
 
     def finish(self, linger: float | None) -> None:
         """End the connection when everything queued has left, or after so many seconds (None: no limit)."""
@@ -306,14 +306,14 @@ class StreamPeer:
                 self.inbox.clear()
             run_all(lambda: self.owner.peer_detached(self), *((self.inbox_low,) if drop else ()))
 
-    def close(self, reason: str = "", /) -> None:
-        """End this link for good; monitors are told the reason."""
-        run_all(self.leave, lambda: self._end_link(reason), self._end_departures)
+    def close(self, reason: str = "", budget: str = "", /) -> None:
+        """End this link for good; monitors are told the reason, and a budget that the peer went over is counted."""
+        run_all(self.leave, lambda: self._end_link(reason, budget), self._end_departures)
 
-    def _end_link(self, reason: str) -> None:
+    def _end_link(self, reason: str, budget: str) -> None:
         link = self.link
         if link is not None:
-            run_all(self.detach_link, lambda: link.end(reason))
+            run_all(self.detach_link, lambda: link.end(reason, budget))
 
     def finish(self) -> None:
         """Drop what was not read, and end this link for good once what is queued has left.

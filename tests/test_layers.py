@@ -29,6 +29,7 @@ LAYERS: Final = (
             "events",
             "message",
             "mute",
+            "origins",
             "socket_types",
             "version",
         }
@@ -51,7 +52,7 @@ LAYERS: Final = (
     | frozenset(
         {"breaches", "core_protocols", "forking", "poller", "proxy", "security", "starting", "status", "waiting"}
     )
-    | frozenset({"addressing", "grouping", "receiving", "sending", "socket", "socket_base"}),
+    | frozenset({"addressing", "chores", "grouping", "receiving", "sending", "socket", "socket_base"}),
     # 5: comfort; "" is the package itself, which hands out the public names
     frozenset({"", "__main__", "auth", "cli", "compat", "debug", "runner", "streams", "typed"})
     | frozenset({"process_worker", "processes", "threads", "workers"}),

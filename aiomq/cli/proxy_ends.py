@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from aiomq.budgets import BUDGETS
 from aiomq.constants import SocketType
 from aiomq.context import Context
 from aiomq.errors import ZMQError
@@ -33,7 +34,7 @@ class Attachment(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """An option and what to set it to."""
+    """An option, or a budget, and what to set it to."""
 
     name: str
     value: int | str
@@ -82,7 +83,10 @@ def attach(
     name = socket_type.name
     for option, value in settings:
         try:
-            socket.set(option, value)
+            if option in BUDGETS:
+                setattr(socket, option, value)
+            else:
+                socket.set(option, value)
         except (ZMQError, TypeError) as error:
             raise EndError(f"{what} ({name}): {option}={value}: {error}") from error
     lines = []

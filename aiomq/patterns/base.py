@@ -44,6 +44,15 @@ def _closed(peer: Peer, reason: str) -> bool:
     return False
 
 
+def _cut(peer: Peer, budget: str, reason: str) -> None:
+    peer.close(reason)
+
+
+def _at_once(work: Callable[[], bool]) -> None:
+    while work():
+        """There is more."""
+
+
 class Peer(Protocol):
     """The socket's end of one link, as a pattern sees it: a bounded outbox and a bounded inbox."""
 
@@ -64,6 +73,10 @@ class Peer(Protocol):
 
     dropped: int
     """How many messages this peer missed because it was full. Counted by the pattern."""
+
+    @property
+    def over_wire(self) -> bool:
+        """Whether somebody else may be at the other end: one of the same process is the program's own."""
 
     writable: bool
     """There is room for one more message. Falls to False inside `put`; `Pattern.peer_writable` tells of its return."""
@@ -161,6 +174,16 @@ class Pattern:
         """To be called with a peer that can take no part now, and why (ROUTER); set by the socket.
 
         It returns whether the peer stays, to take part when it can; else its link ends.
+        """
+        self.over_budget: Callable[[Peer, str, str], None] = _cut
+        """To be called with a detached peer, the budget that it went over, and the words for that; set by the socket.
+
+        Its link ends.
+        """
+        self.later: Callable[[Callable[[], bool]], None] = _at_once
+        """To be called with work that takes long, in slices: each call does one and returns whether there are more.
+
+        Set by the socket: it makes one call in each turn of its loop, and then looks anew who can send or receive.
         """
         self.spent: Callable[[int], None] = _ignored
         """To be called when one message went to a crowd, with the number of peers; set by the socket."""

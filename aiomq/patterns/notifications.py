@@ -3,13 +3,14 @@
 The queue is bounded by RCVHWM. Whatever can wait in a peer's inbox is left there when the queue is full, so that the
 peer's connection is paused. Subscriptions of the ordinary kind do not wait, because an XPUB whose user never reads must
 still publish to new subscribers; instead a notification that undoes an unread one cancels it out, so that the queue
-then grows with the topics that exist and not with the comings and goings of peers.
+then grows with the topics that exist and not with the comings and goings of peers. Beyond RCVHWM there is at most one
+piece of news for each topic that exists, or that the user was told of: so the budgets of topics bound this, too.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TypeAlias
+from collections import deque
+from typing import Final
 
 from aiomq.message import Message, Subscription
 from aiomq.options import SocketOptions
@@ -17,56 +18,102 @@ from aiomq.patterns.base import Peer
 
 __all__ = ["Notifications"]
 
-_Entry: TypeAlias = tuple[Message, Peer | None, Subscription | None]
+_VOID_FROM: Final = 1000
+"""Fewer void entries than this are left where they are until their turn comes."""
+
+
+class _Entry:
+    """One thing that is to be read.
+
+    Attributes:
+        message: a user's message; of news the topic, which the table of topics has, too; None of a void entry.
+        peer: where it came from; None if that is gone.
+        subscribe: what the news of the topic is; None for a user's message.
+    """
+
+    __slots__ = ("message", "peer", "subscribe")
+
+    def __init__(self, message: Message, peer: Peer | None, subscribe: bool | None) -> None:
+        self.message: Message | None = message
+        self.peer: Final = peer
+        self.subscribe: Final = subscribe
 
 
 class Notifications:
     """The messages that an XPUB's user has not read yet, each with the peer that it came from."""
 
-    __slots__ = ("_entries", "_latest", "_next", "_options")
+    __slots__ = ("_entries", "_latest", "_options", "_void")
 
     def __init__(self, options: SocketOptions) -> None:
         self._options = options
-        # Entries are keyed by a running number, because one in the middle may be cancelled out.
-        self._entries: OrderedDict[int, _Entry] = OrderedDict()
-        self._latest: dict[bytes, int] = {}
-        self._next = 0
+        self._entries: deque[_Entry] = deque()
+        self._latest: dict[bytes, _Entry] = {}
+        self._void = 0
+        """How many entries were cancelled out, and are passed over when their turn comes."""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries) - self._void
 
     @property
     def is_full(self) -> bool:
         """Whether what can wait must wait."""
-        return len(self._entries) >= self._options.rcvhwm > 0
+        return len(self) >= self._options.rcvhwm > 0
 
     def put(self, message: Message, peer: Peer | None) -> None:
         """Queue a message for the user; `peer` is where it came from, None if that peer is gone."""
-        self._append((message, peer, None))
+        self._entries.append(_Entry(message, peer, None))
+
+    def tell(self, change: Subscription, peer: Peer | None) -> None:
+        """Queue the news of one subscription or cancellation."""
+        self._entries.append(_Entry(change.topic, peer, change.subscribe))
 
     def announce(self, change: Subscription, peer: Peer | None) -> None:
         """Queue the news that a topic has its first subscriber, or lost its last.
 
         When the queue is full and the last news of the topic is unread, the two are settled against each other.
         """
+        topic = change.topic
         if self.is_full:
-            number = self._latest.get(change.topic)
-            if number is not None:
-                if self._entries[number][2] != change:
-                    del self._entries[number], self._latest[change.topic]
+            latest = self._latest.get(topic)
+            if latest is not None:
+                if latest.subscribe is not change.subscribe:
+                    self._cancel_out(topic, latest)
                 return
-        self._latest[change.topic] = self._next
-        self._append((change.as_frame(), peer, change))
+        entry = _Entry(topic, peer, change.subscribe)
+        self._entries.append(entry)
+        self._latest[topic] = entry
 
-    def _append(self, entry: _Entry) -> None:
-        self._entries[self._next] = entry
-        self._next += 1
+    def _cancel_out(self, topic: bytes, entry: _Entry) -> None:
+        del self._latest[topic]
+        if self._entries[-1] is entry:  # somebody who came and went
+            self._entries.pop()
+            return
+        entry.message = None
+        self._void += 1
+        # Most often it is at the head: what a peer that leaves had is taken back in the order in which it came.
+        while self._entries and self._entries[0].message is None:
+            self._entries.popleft()
+            self._void -= 1
+        if self._void > max(len(self), _VOID_FROM):
+            self._entries = deque([each for each in self._entries if each.message is not None])
+            self._void = 0
 
     def pop(self) -> tuple[Message, Peer | None] | None:
         """Take the oldest message and its peer; None if there is none."""
-        if not self._entries:
-            return None
-        number, (message, peer, change) = self._entries.popitem(last=False)
-        if change is not None and self._latest.get(change.topic) == number:
-            del self._latest[change.topic]
-        return message, peer
+        entries = self._entries
+        while entries:
+            entry = entries.popleft()
+            message = entry.message
+            if message is None:
+                self._void -= 1
+            elif entry.subscribe is None:
+                return message, entry.peer
+            else:
+                assert type(message) is bytes
+                if self._latest.get(message) is entry:
+                    del self._latest[message]
+                return (b"\x01" if entry.subscribe else b"\x00") + message, entry.peer
+        return None
+
+    def __repr__(self) -> str:
+        return f"<Notifications {len(self)}>"

@@ -4,8 +4,8 @@ Subscriptions come as `Subscription` objects (the commands of ZMTP 3.1, and inpr
 (older peers, and users of XSUB); both mean the same. PUB applies them and drops whatever else its peers send. XPUB
 tells its user of them and passes the rest on.
 
-What one peer can make a publisher hold is bounded by `SUBSCRIPTIONS_PER_PEER_MAX` and `TOPIC_BYTES_PER_PEER_MAX`: a
-peer that asks for more is closed.
+What peers can make a publisher hold is bounded by the budgets of topics (`shares`): over one of them a peer is cut.
+What a peer that left had subscribed to is taken back in slices (`holders`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Message, Subscription, first_frame, message_of
@@ -21,8 +22,11 @@ from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.broadcast import Broadcast
 from aiomq.patterns.distributor import Distributor
+from aiomq.patterns.holders import SLICE
 from aiomq.patterns.notifications import Notifications
+from aiomq.patterns.shares import over_text
 from aiomq.patterns.subscriptions import SubscriptionTable, is_subscription, split_subscriptions
+from aiomq.teardown import run_all
 
 __all__ = ["PubPattern", "XPubPattern"]
 
@@ -39,10 +43,15 @@ class _Publisher(Pattern):
         super().__init__(options)
         self.distributor = Distributor(self._crowd)
         self._table = SubscriptionTable()
+        self._takes_back = False
+        """What peers had subscribed to that left is being taken back."""
 
     @property
     def topics_count(self) -> int:
-        """The number of distinct topics that peers are subscribed to (TOPICS_COUNT)."""
+        """The number of distinct topics that peers are subscribed to (TOPICS_COUNT).
+
+        Those of a peer that left count until they are taken back, some turns of the loop later.
+        """
         return len(self._table)
 
     @property
@@ -102,6 +111,10 @@ class _Publisher(Pattern):
         """Return True: a publisher drops rather than waits. Also with XPUB_NODROP, as in libzmq."""
         return True
 
+    def peer_back(self, peer: Peer) -> None:
+        """A peer that was away has a connection again, maybe from another address."""
+        self._asked().moved(peer)
+
     def attach(self, peer: Peer) -> None:
         """Take on a peer: greet it with XPUB_WELCOME_MSG, and take what it is subscribed to already."""
         self.distributor.attach(peer)
@@ -145,17 +158,59 @@ class _Publisher(Pattern):
             return  # it left, or was closed for what it sent, with this still in its inbox
         self.audience_changes()
         table = self._asked()
+        if table.leaving:
+            self._settle(table, change.topic)
         if not change.subscribe:
             self._cancel(peer, change)
             self.topics_changed(peer)
-        elif table.has_room(peer, change.topic):
+        elif self._has_room(table, peer, change.topic):
             self._subscribe(peer, change)
             self.audience_changed()
             self.topics_changed(peer)
-        else:
-            peer.inbox.clear()
-            self.detach(peer)
-            peer.close("it asked for more subscriptions than one peer may have")
+
+    # -- budgets -----------------------------------------------------------------------------------------------------
+
+    def _has_room(self, table: SubscriptionTable, peer: Peer, topic: bytes) -> bool:
+        """Make room for a topic where others go before this peer does; return whether it is still there."""
+        while (breach := table.breach(peer, topic, self.options)) is not None:
+            self._cut(breach.peer, breach.budget)
+            if peer not in self.distributor.peers:
+                return False
+        return True
+
+    def _cut(self, peer: Peer, budget: str) -> None:
+        peer.inbox.clear()
+        self.detach(peer)
+        self.over_budget(peer, budget, over_text(budget, self.options))
+
+    # -- peers that leave --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _settle(table: SubscriptionTable, topic: bytes) -> None:
+        """Before something is done with a topic, take it back from who left; with that they lose one topic more.
+
+        So what waits to be taken back gets no more, however many come, subscribe and leave.
+        """
+        table.settle(topic)
+        table.take_back(1)
+
+    def _take_back_later(self) -> None:
+        """Let the rest of what those that left had subscribed to be taken back."""
+        if not self._takes_back and self._has_leavers():
+            self._takes_back = True
+            self.later(self._take_back)
+
+    def _has_leavers(self) -> bool:
+        return bool(self._table.leaving)
+
+    def _take_back(self) -> bool:
+        self._takes_back = self._take_back_slice()
+        return self._takes_back
+
+    def _take_back_slice(self) -> bool:
+        return self._table.take_back(SLICE)
+
+    # -- what peers ask for ------------------------------------------------------------------------------------------
 
     def _asked(self) -> SubscriptionTable:
         """Return the table that holds what peers asked for, which is what bounds them."""
@@ -189,8 +244,11 @@ class PubPattern(_Publisher):
 
     def detach(self, peer: Peer) -> None:
         """Forget a peer and its subscriptions."""
-        self.distributor.detach(peer)
-        self._table.remove_peer(peer)
+        run_all(
+            lambda: self.distributor.detach(peer),
+            lambda: self._table.leave(peer),
+            self._take_back_later,
+        )
 
 
 class XPubPattern(_Publisher):
@@ -211,6 +269,7 @@ class XPubPattern(_Publisher):
         self._last_peer: Peer | None = None
         self._stalled: OrderedDict[Peer, None] = OrderedDict()
         """Peers with something in their inbox that waits for room among the notifications."""
+        self._resumes = False
 
     # -- called for the user of the socket ---------------------------------------------------------------------------
 
@@ -302,18 +361,33 @@ class XPubPattern(_Publisher):
         """
         if peer not in self.distributor.peers:
             return
-        self.distributor.detach(peer)
         if self._last_peer is peer:
             self._last_peer = None
-        asked = self._asked()
-        topics = asked.topics_of(peer)
-        gone = asked.remove_peer(peer)
-        for topic in topics if self._tells_everything(subscribe=False) else gone:
-            self._tell(Subscription(topic, subscribe=False), None)
+        asked, tables = self._asked(), (self._table, self._wanted)
         # The other one of the two tables holds something if the user changed XPUB_MANUAL, or granted topics.
-        self._table.remove_peer(peer)
-        self._wanted.remove_peer(peer)
-        self._resume()
+        run_all(
+            lambda: self.distributor.detach(peer),
+            *(partial(each.leave, peer, self._taken_back if each is asked else None) for each in tables),
+            self._take_back_later,
+            self._resume,
+        )
+
+    def _taken_back(self, topic: bytes, gone: bool) -> None:
+        """Tell the user of a topic that a peer had that left."""
+        if gone or self._tells_everything(subscribe=False):
+            self._tell(Subscription(topic, subscribe=False), None)
+
+    def _has_leavers(self) -> bool:
+        return bool(self._table.leaving or self._wanted.leaving)
+
+    def _take_back_slice(self) -> bool:
+        more = False
+        try:
+            more = self._table.take_back(SLICE)
+        finally:
+            more = self._wanted.take_back(SLICE) or more
+            self._resume()
+        return more
 
     def _must_wait(self, item: Item) -> bool:
         """Whether an item is left in the inbox until the user has read something."""
@@ -321,13 +395,19 @@ class XPubPattern(_Publisher):
 
     def _resume(self) -> None:
         """Go on with the peers that wait, one item of each in turn, as long as there is room."""
+        if self._resumes:  # a peer that is cut for what it asked leads here again
+            return
         stalled = self._stalled
-        while stalled and not self._notifications.is_full:
-            peer, _ = stalled.popitem(last=False)
-            if peer.inbox:
-                self._consume(peer)
+        self._resumes = True
+        try:
+            while stalled and not self._notifications.is_full:
+                peer, _ = stalled.popitem(last=False)
                 if peer.inbox:
-                    stalled[peer] = None
+                    self._consume(peer)
+                    if peer.inbox:
+                        stalled[peer] = None
+        finally:
+            self._resumes = False
 
     # -- what peers ask for ------------------------------------------------------------------------------------------
 
@@ -360,7 +440,7 @@ class XPubPattern(_Publisher):
 
     def _tell(self, change: Subscription, peer: Peer | None) -> None:
         if self._tells_everything(subscribe=change.subscribe):
-            self._notifications.put(change.as_frame(), peer)
+            self._notifications.tell(change, peer)
         else:
             self._notifications.announce(change, peer)
 

@@ -8,6 +8,7 @@ Between the two a message is a pair, the group and the body, which is also how i
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Final
 
 from aiomq.errors import ZMQError
@@ -16,15 +17,16 @@ from aiomq.options import SocketOptions
 from aiomq.patterns.base import Pattern, Peer
 from aiomq.patterns.distributor import Distributor
 from aiomq.patterns.fair_queue import FairQueue
+from aiomq.patterns.groups import GroupTable
+from aiomq.patterns.holders import SLICE
+from aiomq.patterns.shares import over_text
 from aiomq.patterns.single_part import SinglePart
+from aiomq.teardown import run_all
 
-__all__ = ["GROUPS_PER_PEER_MAX", "GROUP_BYTES_MAX", "DishPattern", "RadioPattern", "check_group"]
+__all__ = ["GROUP_BYTES_MAX", "DishPattern", "RadioPattern", "check_group"]
 
 GROUP_BYTES_MAX: Final = 255
 """So long may the name of a group be."""
-
-GROUPS_PER_PEER_MAX: Final = 100_000
-"""So many groups may one peer join; with one more it is closed."""
 
 
 def check_group(group: bytes) -> None:
@@ -53,9 +55,9 @@ class RadioPattern(SinglePart):
     def __init__(self, options: SocketOptions) -> None:
         super().__init__(options)
         self.distributor = Distributor(self._crowd)
-        self._members: dict[bytes, dict[Peer, None]] = {}
-        self._joined: dict[Peer, dict[bytes, int]] = {}
-        """The groups of a peer, and how often it has joined each: each time is to be left by itself."""
+        self._table = GroupTable()
+        self._takes_back = False
+        """What peers had joined that left is being taken back."""
         self._everywhere: dict[Peer, None] = {}
         """Who gets the messages of all groups."""
 
@@ -84,7 +86,7 @@ class RadioPattern(SinglePart):
         return self._send(data, group)
 
     def _send(self, data: bytes, group: bytes) -> bool:
-        peers = tuple(self._members.get(group, ()))
+        peers: Sequence[Peer] = self._table.holders_of(group)
         if self._everywhere:
             peers = tuple(dict.fromkeys((*peers, *self._everywhere)))
         if self.options.xpub_nodrop and not all(peer.writable for peer in peers):
@@ -99,7 +101,6 @@ class RadioPattern(SinglePart):
     def attach(self, peer: Peer) -> None:
         """Take on a peer, and what it has joined already."""
         self.distributor.attach(peer)
-        self._joined[peer] = {}
         self.peer_readable(peer)
 
     def peer_readable(self, peer: Peer) -> None:
@@ -111,34 +112,34 @@ class RadioPattern(SinglePart):
                 peer.inbox_low()
 
     def _receive(self, peer: Peer, item: Item) -> None:
-        groups = self._joined.get(peer)
-        if not isinstance(item, Membership) or groups is None:
+        if not isinstance(item, Membership) or peer not in self.distributor.peers:
             return
         if item.group is None:
             self._everywhere[peer] = None
-        elif not item.join:
-            self._leave(peer, groups, item.group)
         elif len(item.group) > GROUP_BYTES_MAX:
             self._turn_away(peer, f"it joined a group with a name of {len(item.group)} bytes")
-        elif item.group not in groups and len(groups) >= GROUPS_PER_PEER_MAX:
-            self._turn_away(peer, "it joined more groups than one peer may")
         else:
-            groups[item.group] = groups.get(item.group, 0) + 1
-            self._members.setdefault(item.group, {})[peer] = None
+            self._change(peer, item.group, join=item.join)
 
-    def _leave(self, peer: Peer, groups: dict[bytes, int], group: bytes) -> None:
-        count = groups.get(group, 0)
-        if count > 1:
-            groups[group] = count - 1
-        elif count:
-            del groups[group]
-            self._forget(peer, group)
+    def _change(self, peer: Peer, group: bytes, *, join: bool) -> None:
+        table = self._table
+        if table.leaving:  # those that left lose one group more: so what waits to be taken back gets no more
+            table.settle(group)
+            table.take_back(1)
+        if not join:
+            table.remove(peer, group)
+        elif self._has_room(peer, group):
+            table.add(peer, group)
 
-    def _forget(self, peer: Peer, group: bytes) -> None:
-        members = self._members[group]
-        del members[peer]
-        if not members:
-            del self._members[group]
+    def _has_room(self, peer: Peer, group: bytes) -> bool:
+        """Make room for a group where others go before this peer does; return whether it is still there."""
+        while (breach := self._table.breach(peer, group, self.options)) is not None:
+            breach.peer.inbox.clear()
+            self.detach(breach.peer)
+            self.over_budget(breach.peer, breach.budget, over_text(breach.budget, self.options))
+            if peer not in self.distributor.peers:
+                return False
+        return True
 
     def _turn_away(self, peer: Peer, reason: str) -> None:
         peer.inbox.clear()
@@ -147,14 +148,26 @@ class RadioPattern(SinglePart):
 
     def detach(self, peer: Peer) -> None:
         """Forget a peer and its groups."""
-        self.distributor.detach(peer)
-        self._everywhere.pop(peer, None)
-        for group in self._joined.pop(peer, {}):
-            self._forget(peer, group)
+        run_all(
+            lambda: self.distributor.detach(peer),
+            lambda: self._everywhere.pop(peer, None),
+            lambda: self._table.leave(peer),
+            self._take_back_later,
+        )
+
+    def _take_back_later(self) -> None:
+        """Let the rest of what those that left had joined be taken back."""
+        if not self._takes_back and self._table.leaving:
+            self._takes_back = True
+            self.later(self._take_back)
+
+    def _take_back(self) -> bool:
+        self._takes_back = self._table.take_back(SLICE)
+        return self._takes_back
 
     def __repr__(self) -> str:
         peers = len(self.distributor.peers)
-        return f"<RadioPattern peers={peers} groups={len(self._members)} dropped={self.dropped}>"
+        return f"<RadioPattern peers={peers} groups={len(self._table)} dropped={self.dropped}>"
 
 
 class DishPattern(Pattern):

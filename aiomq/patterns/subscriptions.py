@@ -8,32 +8,24 @@ so that two parts of a program may ask for the same topic and end it independent
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiomq.message import Item, Message, Subscription
+from aiomq.options import SocketOptions
 from aiomq.patterns.base import Peer
+from aiomq.patterns.holders import Holders, HolderTable, Taken
 from aiomq.patterns.prefixes import PrefixIndex, RecentTopics
+from aiomq.patterns.shares import TOPICS, Allowance
 
 __all__ = [
-    "SUBSCRIPTIONS_PER_PEER_MAX",
-    "TOPIC_BYTES_PER_PEER_MAX",
     "SubscribedTopics",
     "SubscriptionTable",
     "is_subscription",
     "split_subscriptions",
 ]
 
-SUBSCRIPTIONS_PER_PEER_MAX: Final = 1_000_000
-"""So many distinct topics may one peer subscribe to; with one more it is closed."""
-
-TOPIC_BYTES_PER_PEER_MAX: Final = 32 * 1024 * 1024
-"""So many bytes may the distinct topics of one peer have together; with one more it is closed."""
-
 _FEW: Final = 16
 """Up to this many prefixes one `bytes.startswith` of all of them beats looking them up."""
-
-_Holders: TypeAlias = tuple[Peer] | dict[Peer, None]
-"""The peers of one topic. Most topics of a large table have one peer, and share that peer's own tuple."""
 
 
 def is_subscription(item: Item) -> bool:
@@ -65,99 +57,87 @@ def split_subscriptions(message: Message, *, only_first: bool) -> tuple[list[Sub
     return subscriptions, others
 
 
-class _Subscriber:
-    """What a table knows of one peer."""
-
-    __slots__ = ("alone", "topic_bytes", "topics")
-
-    def __init__(self, peer: Peer) -> None:
-        self.alone: tuple[Peer] = (peer,)
-        self.topics: dict[bytes, None] = {}
-        self.topic_bytes = 0
-
-
-class SubscriptionTable:
+class SubscriptionTable(HolderTable):
     """Who subscribed to what: the publisher's side."""
 
-    __slots__ = ("_everyone", "_holders", "_index", "_recent", "_subscribers")
+    __slots__ = ("_everyone", "_goes_round", "_index", "_recent")
+
+    budgets = TOPICS
 
     def __init__(self) -> None:
-        self._holders: dict[bytes, _Holders] = {}
-        self._subscribers: dict[Peer, _Subscriber] = {}
+        super().__init__()
         self._index = PrefixIndex()
         self._everyone: tuple[Peer, ...] | None = ()
-        self._recent: RecentTopics[_Holders] = RecentTopics()
+        self._recent: RecentTopics[Holders] = RecentTopics()
+        self._goes_round = False
+        """Whether a match has more to look at than the lengths: a tree of topics, or peers that left."""
 
-    def __len__(self) -> int:
-        """Count the distinct topics."""
-        return len(self._holders)
-
-    def __contains__(self, topic: bytes) -> bool:
-        return topic in self._holders
-
-    def has_room(self, peer: Peer, topic: bytes) -> bool:
-        """Return whether the peer may have this topic within what one peer is allowed."""
-        subscriber = self._subscribers.get(peer)
-        if subscriber is None:
-            return len(topic) <= TOPIC_BYTES_PER_PEER_MAX
-        return topic in subscriber.topics or (
-            len(subscriber.topics) < SUBSCRIPTIONS_PER_PEER_MAX
-            and subscriber.topic_bytes + len(topic) <= TOPIC_BYTES_PER_PEER_MAX
+    @staticmethod
+    def allowed(options: SocketOptions) -> Allowance:
+        """Return what the peers may subscribe to, as things stand."""
+        return (
+            options.topics_per_peer,
+            options.topic_bytes_per_peer,
+            options.topics_per_address,
+            options.topics_max,
+            options.topic_bytes_max,
         )
 
     def topics_of(self, peer: Peer) -> list[bytes]:
         """Return the topics of a peer, in the order in which it subscribed."""
-        subscriber = self._subscribers.get(peer)
-        return [] if subscriber is None else list(subscriber.topics)
-
-    def add(self, peer: Peer, topic: bytes) -> bool:
-        """Subscribe a peer to a topic; return whether nobody was before."""
-        subscriber = self._subscribers.get(peer)
-        if subscriber is None:
-            subscriber = self._subscribers[peer] = _Subscriber(peer)
-        elif topic in subscriber.topics:
-            return False
-        subscriber.topics[topic] = None
-        subscriber.topic_bytes += len(topic)
-        if not topic:
-            self._everyone = None
-        holders = self._holders.get(topic)
-        self._recent.changed(topic, len(self._holders))
-        if holders is None:
-            self._holders[topic] = subscriber.alone
-            if topic:
-                self._index.add(topic)
-            return True
-        if type(holders) is tuple:
-            holders = self._holders[topic] = {holders[0]: None}
-        holders[peer] = None  # type: ignore[index]  # mypy: type() is no guard
-        return False
-
-    def remove(self, peer: Peer, topic: bytes) -> bool:
-        """Cancel a peer's subscription, if it has it; return whether nobody is subscribed to the topic now."""
-        subscriber = self._subscribers.get(peer)
-        if subscriber is None or topic not in subscriber.topics:
-            return topic not in self._holders
-        del subscriber.topics[topic]
-        subscriber.topic_bytes -= len(topic)
-        if not subscriber.topics:
-            del self._subscribers[peer]
-        if not topic:
-            self._everyone = None
-        holders = self._holders[topic]
-        self._recent.changed(topic, len(self._holders))
-        if type(holders) is dict:
-            del holders[peer]
-            if holders:
-                return False
-        del self._holders[topic]
-        if topic:
-            self._index.remove(topic)
-        return True
+        return self.keys_of(peer)
 
     def remove_peer(self, peer: Peer) -> list[bytes]:
-        """Cancel all subscriptions of a peer; return the topics that nobody is subscribed to now."""
-        return [topic for topic in self.topics_of(peer) if self.remove(peer, topic)]
+        """Cancel all subscriptions of a peer now; return the topics that nobody is subscribed to after that."""
+        gone: list[bytes] = []
+        self.leave(peer, lambda topic, is_gone: gone.append(topic) if is_gone else None)
+        self.finish(peer)
+        return gone
+
+    def leave(self, peer: Peer, taken: Taken | None = None) -> None:
+        """Let a peer get nothing from now on, and take back what it subscribed to: little at once, the rest later."""
+        try:
+            super().leave(peer, taken)
+        finally:
+            self._look()
+
+    def finish(self, peer: Peer) -> None:
+        """Take back all that a peer subscribed to, if it left."""
+        try:
+            super().finish(peer)
+        finally:
+            self._look()
+
+    def take_back(self, count: int) -> bool:
+        """Take back so many topics of those that left, the first first; return whether there may be more."""
+        try:
+            return super().take_back(count)
+        finally:
+            self._look()
+
+    def _look(self) -> None:
+        self._goes_round = self._index.tree is not None or bool(self.leaving)
+
+    def _entered(self, key: bytes) -> None:
+        if key:
+            self._index.add(key)
+            if self._index.tree is not None:
+                self._goes_round = True
+        else:
+            self._everyone = None
+        self._recent.changed(key, len(self._holders))
+
+    def _changed(self, key: bytes) -> None:
+        if not key:
+            self._everyone = None
+        self._recent.changed(key, len(self._holders))
+
+    def _vanished(self, key: bytes) -> None:
+        if key:
+            self._index.remove(key)
+            if self._goes_round:
+                self._look()
+        self._changed(key)
 
     def everyone(self) -> Sequence[Peer] | None:
         """Return the peers that get every message; None if there are topics, and so messages that others get, too."""
@@ -166,14 +146,13 @@ class SubscriptionTable:
 
     def match(self, frame: bytes) -> Sequence[Peer]:
         """Return the peers of all topics that begin this frame, each once."""
+        if self._goes_round:
+            return self._match_all(frame)
         found = self._everyone
         if found is None:
             found = self._everyone = tuple(self._holders.get(b"", ()))
-        index = self._index
-        if index.tree is not None:
-            return self._match_all(frame)
         get, recent, size = self._holders.get, self._recent.found, len(frame)
-        for length in index.lengths:
+        for length in self._index.lengths:
             if length > size:
                 break
             topic = frame[:length]
@@ -189,19 +168,18 @@ class SubscriptionTable:
         return found
 
     def _match_all(self, frame: bytes) -> Sequence[Peer]:
-        """Do what `match` does where several topics may match, and thus a peer be met more than once."""
+        """Do what `match` does where several topics may match, and thus a peer be met more than once, or some left."""
         index, topics, size = self._index, self._holders, len(frame)
         hits = [b""] if b"" in topics else []
         hits += [frame[:length] for length in index.lengths if length <= size and frame[:length] in topics]
         if index.tree is not None:
             hits += index.tree.prefixes_of(frame)
-        if len(hits) == 1:
-            return tuple(topics[hits[0]])
         # A copy here and in `match`: a subscription that comes in while a message is put to peers changes nothing.
-        return tuple(dict.fromkeys(peer for topic in hits for peer in topics[topic]))
-
-    def __repr__(self) -> str:
-        return f"<SubscriptionTable topics={len(self._holders)} peers={len(self._subscribers)}>"
+        if len(hits) == 1:
+            found = tuple(topics[hits[0]])
+        else:
+            found = tuple(dict.fromkeys([peer for topic in hits for peer in topics[topic]]))
+        return self.without_leavers(found) if self.leaving else found
 
 
 class SubscribedTopics:

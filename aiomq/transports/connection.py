@@ -424,10 +424,10 @@ class Connection(Reading):
             self._send_handshake()
         self.end()
 
-    def end(self, reason: str = "") -> None:
+    def end(self, reason: str = "", budget: str = "") -> None:
         """Close at once; what the transport holds already may still leave, for a moment."""
         if reason and self._error is None:
-            self._error = ConnectionAbortedError(reason)
+            self._error = ZmtpError(reason, budget=budget) if budget else ConnectionAbortedError(reason)
         self.finish(CLOSE_GRACE, drop=True)
 
     def finish(self, linger: float | None, *, drop: bool = False) -> None:

@@ -342,7 +342,7 @@ class InprocPeer:
         if ended is not None:
             ended()
 
-    def close(self, reason: str = "", /) -> None:
+    def close(self, reason: str = "", budget: str = "", /) -> None:
         """End the link at once, for both sides. What the other side has not read yet stays readable there."""
         run_all(self._say_farewell, self.leave, self._end_departures, self._unlink)
 

@@ -175,7 +175,7 @@ class _Port(asyncio.DatagramProtocol):
     def refill(self) -> None:
         """Nothing: what came while the inbox was full is gone."""
 
-    def end(self, reason: str = "") -> None:
+    def end(self, reason: str = "", budget: str = "") -> None:
         """Close at once."""
         if not self.lost:
             self._abort()

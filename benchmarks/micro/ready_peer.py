@@ -26,6 +26,7 @@ class _ReadyPeer:
         self.low_water = -1
         self.in_fair_queue = False
         self.dropped = 0
+        self.over_wire = False
         self.writable = True
 
     def put(self, message: Message) -> bool:

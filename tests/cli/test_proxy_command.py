@@ -284,6 +284,8 @@ def test_address_in_use_is_told_with_status_1(judge: Judge, capsys: pytest.Captu
         (("--frontend", ANY, "--backend", ANY, "--set", "no_such_option=1"), r"no_such_option=1"),
         (("--frontend", ANY, "--backend", ANY, "--set-backend", "router_mandatory=1"), r"backend \(DEALER\)"),
         (("--frontend", ANY, "--backend", ANY, "--set-frontend", "sndhwm=many"), r"sndhwm=many"),
+        (("--frontend", ANY, "--backend", ANY, "--set", "topics_per_peer=-1"), r"topics_per_peer takes a number"),
+        (("--frontend", ANY, "--backend", ANY, "--set", "topics_max=many"), r"topics_max takes a number"),
         (("--frontend", ANY, "--backend", ANY, "--capture", "tcp://127.0.0.1:99999"), r"capture \(PUB\)"),
     ],
 )

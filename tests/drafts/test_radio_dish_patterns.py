@@ -10,7 +10,6 @@ import pytest
 from aiomq.errors import ZMQError
 from aiomq.message import Membership, Subscription
 from aiomq.options import SocketOptions
-from aiomq.patterns import radio_dish
 from aiomq.patterns.radio_dish import DishPattern, RadioPattern
 from tests.patterns.fake_peer import FakePeer
 
@@ -127,8 +126,8 @@ def test_radio_closes_a_peer_that_joins_what_no_group_can_be_called(radio: Radio
     assert peer.outbox == []
 
 
-def test_radio_closes_a_peer_that_joins_too_many_groups(radio: RadioPattern, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(radio_dish, "GROUPS_PER_PEER_MAX", 2)
+def test_radio_closes_a_peer_that_joins_too_many_groups(radio: RadioPattern) -> None:
+    radio.options.groups_per_peer = 2
     peer = FakePeer(radio, detach_on_close=True).attach()
     peer.deliver(*joins(b"a", b"b", b"b"))
     assert not peer.closed

@@ -84,7 +84,7 @@ class Wire:
 
     refill = flush
 
-    def end(self, reason: str = "") -> None:
+    def end(self, reason: str = "", budget: str = "") -> None:
         self.reason = reason or "closed"
 
     def finish(self, linger: float | None) -> None:

@@ -60,6 +60,7 @@ class FakePeer:
         self.low_count = 0
         self.discard_count = 0
         self.dropped = 0
+        self.over_wire = True
         self.held = False
 
     def __repr__(self) -> str:

@@ -6,7 +6,6 @@ import errno
 
 import pytest
 
-import aiomq.patterns.subscriptions as subscriptions_module
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Message, Subscription
 from aiomq.options import SocketOptions
@@ -194,10 +193,9 @@ def test_publisher_keeps_subscriptions_and_outbox_over_a_hiccup(pattern_class: t
 @PUBLISHERS
 @pytest.mark.parametrize("detach_on_close", [True, False])
 def test_publisher_closes_a_peer_with_too_many_subscriptions(
-    pattern_class: type[PubPattern | XPubPattern], detach_on_close: bool, monkeypatch: pytest.MonkeyPatch
+    pattern_class: type[PubPattern | XPubPattern], detach_on_close: bool
 ) -> None:
-    monkeypatch.setattr(subscriptions_module, "SUBSCRIPTIONS_PER_PEER_MAX", 3)
-    pattern = pattern_class(SocketOptions())
+    pattern = pattern_class(SocketOptions(topics_per_peer=3))
     modest = subscriber(pattern, b"a", b"b", b"c", b"c")
     greedy = FakePeer(pattern, detach_on_close=detach_on_close).attach()
     greedy.deliver(*(sub(b"%d" % number) for number in range(5)))
@@ -213,20 +211,16 @@ def test_publisher_closes_a_peer_with_too_many_subscriptions(
 
 
 @PUBLISHERS
-def test_publisher_closes_a_peer_with_too_long_topics(
-    pattern_class: type[PubPattern | XPubPattern], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subscriptions_module, "TOPIC_BYTES_PER_PEER_MAX", 10)
-    pattern = pattern_class(SocketOptions())
+def test_publisher_closes_a_peer_with_too_long_topics(pattern_class: type[PubPattern | XPubPattern]) -> None:
+    pattern = pattern_class(SocketOptions(topic_bytes_per_peer=10))
     peer = FakePeer(pattern).attach()
     peer.deliver(b"\x01" + b"x" * 6, b"\x01" + b"y" * 5)
     assert peer.closed
     assert pattern.topics_count == 0
 
 
-def test_xpub_in_manual_mode_closes_a_peer_with_too_many_subscriptions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions_module, "SUBSCRIPTIONS_PER_PEER_MAX", 2)
-    pattern = xpub(xpub_manual=True)
+def test_xpub_in_manual_mode_closes_a_peer_with_too_many_subscriptions() -> None:
+    pattern = xpub(xpub_manual=True, topics_per_peer=2)
     peer = subscriber(pattern, b"a", b"b", b"c")
     assert peer.closed
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import aiomq.patterns.subscriptions as module
 from aiomq.message import Message, Subscription
+from aiomq.options import SocketOptions
 from aiomq.patterns.prefixes import LENGTHS_MAX, RECENT_FROM, RECENT_MAX, RecentTopics
 from aiomq.patterns.subscriptions import SubscribedTopics, SubscriptionTable, is_subscription, split_subscriptions
 from tests.patterns.fake_peer import FakePeer
@@ -146,26 +146,26 @@ def test_subscription_table_topics_of_a_peer_are_in_the_order_of_subscription() 
     assert table.topics_of(peer) == []
 
 
-def test_subscription_table_room_ends_at_the_number_of_topics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SUBSCRIPTIONS_PER_PEER_MAX", 2)
+def test_subscription_table_room_ends_at_the_number_of_topics() -> None:
+    options = SocketOptions(topics_per_peer=2)
     table, peer, other = SubscriptionTable(), FakePeer(), FakePeer(name="other")
     table.add(peer, b"a")
-    assert table.has_room(peer, b"b")
+    assert table.breach(peer, b"b", options) is None
     table.add(peer, b"b")
-    assert not table.has_room(peer, b"c")
-    assert table.has_room(peer, b"b")
-    assert table.has_room(other, b"c")
+    assert table.breach(peer, b"c", options) == ("topics_per_peer", peer)
+    assert table.breach(peer, b"b", options) is None
+    assert table.breach(other, b"c", options) is None
 
 
-def test_subscription_table_room_ends_at_the_bytes_of_the_topics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TOPIC_BYTES_PER_PEER_MAX", 10)
+def test_subscription_table_room_ends_at_the_bytes_of_the_topics() -> None:
+    options = SocketOptions(topic_bytes_per_peer=10)
     table, peer = SubscriptionTable(), FakePeer()
-    assert not table.has_room(peer, b"x" * 11)
+    assert table.breach(peer, b"x" * 11, options) == ("topic_bytes_per_peer", peer)
     table.add(peer, b"x" * 6)
-    assert table.has_room(peer, b"y" * 4)
-    assert not table.has_room(peer, b"y" * 5)
+    assert table.breach(peer, b"y" * 4, options) is None
+    assert table.breach(peer, b"y" * 5, options) == ("topic_bytes_per_peer", peer)
     table.remove(peer, b"x" * 6)
-    assert table.has_room(peer, b"y" * 10)
+    assert table.breach(peer, b"y" * 10, options) is None
 
 
 def test_subscribed_topics_with_many_prefixes_find_the_one_that_matches() -> None:
