@@ -7,6 +7,7 @@ writes how many rows there are, so that a row that is missing at either end of a
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import struct
 from typing import Final
@@ -125,6 +126,8 @@ def _version_of(database: sqlite3.Connection, path: str) -> int:
     mark: int = run("PRAGMA application_id").fetchone()[0]
     found = run("SELECT name, sql, type, tbl_name FROM sqlite_master").fetchall()
     if not (version or found or mark):
+        if os.path.getsize(path) == 1:  # SQLite takes such a file for a new one, and writes over it
+            raise damaged(path, "one byte is left of it")
         return 0
     tables = {name: sql for name, sql, kind, of in found if (kind, of) == ("table", name)}
     if len(tables) == len(found):
