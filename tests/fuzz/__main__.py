@@ -27,7 +27,7 @@ __all__ = ["main"]
 GROWTH_MAX: Final = 20_000
 """Blocks of memory that caches may still take in the second half of a run."""
 
-_DONE: Final = re.compile(rb"^Done (\d+) runs in (\d+) second", re.M)
+_DONE: Final = re.compile(rb"^Done (\d+) runs in (\d+) second", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -50,16 +50,18 @@ class Result:
         )
 
 
-def _run(target: Target, engine: str, runs: int, seconds: float, scratch: Path, seed: str) -> Result:
+def _run(target: Target, runs: int, arguments: argparse.Namespace, engine: str, scratch: Path) -> Result:
     """Run a target in a process of its own."""
     command = [sys.executable, "-m", "tests.fuzz.engine", target.name, engine]
-    command += [str(max(1, runs)), str(seconds), str(scratch), seed]
+    command += [str(max(1, runs)), str(arguments.seconds), str(scratch), arguments.seed]
     log = scratch / f"{target.name}.log"
     began = time.perf_counter()
     with log.open("wb") as output:
         try:
             # What a target raises is told by the process's end; a hang that nothing else ends, by the time limit.
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=seconds + 60, check=False)
+            done = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, timeout=arguments.seconds + 60, check=False
+            )
             status = "" if done.returncode == 0 else f"exit status {done.returncode}, see {log}"
         except subprocess.TimeoutExpired:
             status = f"did not end in time, see {log}"
@@ -82,7 +84,9 @@ def _read(name: str, log: bytes, seconds: float) -> Result:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.partition("\n")[0])
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}; all if none is named")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}; all if none is named"
+    )
     parser.add_argument("--executions", type=int, default=100_000, help="over these targets, each its share")
     parser.add_argument("--seconds", type=float, default=600.0, help="the longest that one target may take")
     parser.add_argument("--engine", choices=("atheris", "plain"), help="atheris, if it is there")
@@ -107,7 +111,7 @@ def main() -> int:
     results = []
     for target in targets:
         runs = arguments.executions * target.share // total
-        results.append(_run(target, engine, runs, arguments.seconds, scratch, arguments.seed))
+        results.append(_run(target, runs, arguments, engine, scratch))
         print(results[-1].row, flush=True)
     findings = [each for each in results if each.finding]
     whole = Result("all", sum(each.executions for each in results), sum(each.seconds for each in results))

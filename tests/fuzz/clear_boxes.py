@@ -22,7 +22,7 @@ _MAC: Final = bytes(MAC_SIZE)
 _WORTHLESS: Final = bytes(KEY_SIZE)
 
 
-class _Failure(Exception):
+class _ClosedError(Exception):
     """What PyNaCl would raise."""
 
 
@@ -40,7 +40,7 @@ class _Bindings:
     @staticmethod
     def crypto_box_beforenm(public_key: bytes, _secret_key: bytes) -> bytes:
         if public_key == _WORTHLESS:
-            raise _Failure
+            raise _ClosedError
         return b"K" * KEY_SIZE
 
     @staticmethod
@@ -52,7 +52,7 @@ class _Bindings:
     def _open(sealed: bytes, nonce: bytes, key: bytes) -> bytes:
         assert (len(nonce), len(key)) == (24, KEY_SIZE)
         if not sealed.startswith(_MAC):
-            raise _Failure
+            raise _ClosedError
         return sealed[MAC_SIZE:]
 
     crypto_box_easy_afternm = crypto_secretbox_easy = _seal
@@ -68,7 +68,6 @@ class _System:
 
 
 _bindings: Final = _Bindings()
-_system: Final = _System()
 
 
 def _nacl() -> _Bindings:
@@ -76,15 +75,20 @@ def _nacl() -> _Bindings:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    return (_Failure,)
+    return (_ClosedError,)
+
+
+_STAND_INS: Final = {"_nacl": _nacl, "_failures": _failures, "os": _System()}
+"""What is put into the place of names of `crypto`."""
 
 
 @contextlib.contextmanager
 def clear_boxes() -> Iterator[None]:
     """Put this cryptography in the place of the real one, as long as it lasts."""
-    real = crypto._nacl, crypto._failures, crypto.os
-    crypto._nacl, crypto._failures, crypto.os = _nacl, _failures, _system  # type: ignore[assignment,attr-defined]
+    names = vars(crypto)
+    real = {name: names[name] for name in _STAND_INS}
+    names.update(_STAND_INS)
     try:
         yield
     finally:
-        crypto._nacl, crypto._failures, crypto.os = real  # type: ignore[attr-defined]
+        names.update(real)

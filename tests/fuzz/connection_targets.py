@@ -82,9 +82,9 @@ class _Bound:
         self.core = core = SocketCore(socket_type, "here")
         for name, value in options.items():
             setattr(core.options, name, value)
-        core._claim(self.loop)
+        core._claim(cast("asyncio.AbstractEventLoop", self.loop))
         core.zap = ZapClient(InprocNames())
-        core.warn_once = lambda _endpoint, _reason: None  # type: ignore[method-assign]  # strangers fill no log here
+        core.warn_once = lambda endpoint, reason: None  # type: ignore[method-assign]  # strangers fill no log here
         self.listener = Listener(core, cast("Any", _Nowhere()), "tcp://192.0.2.1:5555")
         core.endpoints[self.listener] = self.listener
         with contextlib.suppress(ZMQError):
@@ -94,7 +94,7 @@ class _Bound:
 
     def connect(self) -> FakeTransport:
         """Let somebody connect."""
-        connection = Connection(self.listener, self.loop, self.listener._options)
+        connection = Connection(self.listener, self.core.loop, self.listener._options)
         transport = FakeTransport(self.loop, connection)
         connection.connection_made(transport)
         return transport
@@ -193,14 +193,14 @@ def _talk(bound: _Bound, octets: bytes, chunk: int, action: int, *, strangers: i
     unread = [deque([octets]) for _ in transports]
     for _ in range(len(octets) + 20):
         for transport, queue in zip(transports, unread, strict=True):
-            if queue and transport.is_reading:
+            if queue and transport.reads:
                 piece = queue.popleft()
                 size = transport.receive(piece[:chunk]) if piece else 0
                 if piece[size:]:
                     queue.appendleft(piece[size:])
         bound.check_marks()
         bound.use(action)
-        if not any(queue and transport.is_reading for queue, transport in zip(unread, transports, strict=True)):
+        if not any(queue and transport.reads for queue, transport in zip(unread, transports, strict=True)):
             break
     loop.turn(0.2 if action & 64 else 0.0)
     for each in transports:
@@ -208,5 +208,3 @@ def _talk(bound: _Bound, octets: bytes, chunk: int, action: int, *, strangers: i
             each._protocol.eof_received()
         each.take(takes=True)
         each.lose(None if action & 1 else ConnectionResetError("reset"))
-
-

@@ -109,7 +109,7 @@ def _mutate(name: str, runs: int, seconds: float, seed: str) -> None:
 
 
 def _explore(name: str, runs: int, seconds: float, seed: str) -> None:
-    import atheris
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # of the extra `fuzz`
 
     with atheris.instrument_imports(include=["aiomq"]):
         from tests.fuzz.targets import TARGETS

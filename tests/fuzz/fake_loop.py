@@ -8,12 +8,12 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["FakeLoop", "FakeSocket", "FakeTransport"]
 
 
-class FakeLoop(asyncio.AbstractEventLoop):
+class FakeLoop:
     """Runs what is due when it is told to. As no part of asyncio, it takes the ways that are meant for uvloop."""
 
     def __init__(self) -> None:
@@ -31,13 +31,13 @@ class FakeLoop(asyncio.AbstractEventLoop):
         return True
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=cast("asyncio.AbstractEventLoop", self))
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         raise AssertionError(f"something went wrong where nobody looks: {context}")
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(callback, args, cast("Any", self), context)
         self._soon.append(handle)
         return handle
 
@@ -46,7 +46,7 @@ class FakeLoop(asyncio.AbstractEventLoop):
     def call_at(
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, callback, args, cast("Any", self), context)
         heapq.heappush(self._later, handle)
         return handle
 
@@ -90,13 +90,11 @@ class FakeTransport(asyncio.Transport):
     """Takes what is written, and reads what a test says; its protocol is told as by a real one."""
 
     def __init__(self, loop: FakeLoop, protocol: asyncio.BufferedProtocol) -> None:
-        super().__init__(
-            {"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 5555), "socket": FakeSocket()}
-        )
+        super().__init__({"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 5555), "socket": FakeSocket()})
         self._loop = loop
         self._protocol = protocol
         self._high = 1 << 16
-        self.is_reading = True
+        self.reads = True
         self._is_closing = False
         self.is_lost = False
         self.unsent = 0
@@ -130,10 +128,13 @@ class FakeTransport(asyncio.Transport):
         self.close()
 
     def pause_reading(self) -> None:
-        self.is_reading = False
+        self.reads = False
 
     def resume_reading(self) -> None:
-        self.is_reading = True
+        self.reads = True
+
+    def is_reading(self) -> bool:
+        return self.reads
 
     def is_closing(self) -> bool:
         return self._is_closing
@@ -141,7 +142,7 @@ class FakeTransport(asyncio.Transport):
     def close(self) -> None:
         if not self._is_closing:
             self._is_closing = True
-            self.is_reading = False
+            self.reads = False
             if not self.unsent:
                 self._loop.call_soon(self.lose, None)
 
@@ -166,7 +167,7 @@ class FakeTransport(asyncio.Transport):
         """The connection is gone."""
         if not self.is_lost:
             self.is_lost = self._is_closing = True
-            self.is_reading = False
+            self.reads = False
             self._protocol.connection_lost(error)
 
     def receive(self, data: bytes) -> int:

@@ -106,17 +106,17 @@ def _expected(split: Iterator[tuple[int, bytes] | None]) -> Outcome:
 @contextlib.contextmanager
 def _large_from(size: int) -> Iterator[None]:
     """Take frames of so many octets for large ones, which else an input could not hold."""
-    before = frames.LARGE_FRAME, large_frames.FIRST_GRANT, large_frames.SPARE_BYTES
-    for module in (frames, legacy_frames):
-        module.LARGE_FRAME = size  # type: ignore[misc]  # Final for everybody else
-    large_frames.FIRST_GRANT, large_frames.SPARE_BYTES = 16, 256  # type: ignore[misc]
+    changes = [(vars(module), "LARGE_FRAME", size) for module in (frames, legacy_frames)]
+    changes += [(vars(large_frames), "FIRST_GRANT", 16), (vars(large_frames), "SPARE_BYTES", 256)]
+    before = [names[name] for names, name, _ in changes]
     large_frames._spare.clear()
     try:
+        for names, name, value in changes:
+            names[name] = value
         yield
     finally:
-        for module in (frames, legacy_frames):
-            module.LARGE_FRAME = before[0]  # type: ignore[misc]
-        large_frames.FIRST_GRANT, large_frames.SPARE_BYTES = before[1:]  # type: ignore[misc]
+        for (names, name, _), value in zip(changes, before, strict=True):
+            names[name] = value
         large_frames._spare.clear()
 
 

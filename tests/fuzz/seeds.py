@@ -134,12 +134,15 @@ def _legacy(batch: list[Item]) -> bytes:
     return b"".join(LegacyFrameEncoder().encode(deque(batch))[0])
 
 
+ADDRESSES: Final = """
+    tcp://127.0.0.1:5555 tcp://*:* tcp://[::1]:5555 tcp://[fe80::1%eth0]:1 tcp://eth0:5555;10.0.0.1:80 tcp://*:0
+    ipc:///tmp/feed.sock ipc://@name ipc://* inproc://feed udp://239.0.0.1:5555 udp://eth0;239.0.0.1:1
+    vsock://2:5555 vsock://*:* vsock://@:1 tipc://{5555,0,0} tipc://{5555,0} tipc://<1.1.1:5> tipc://<*> ws://a:1
+"""
+
+
 def _addresses() -> Iterator[bytes]:
-    for text in (
-        "tcp://127.0.0.1:5555 tcp://*:* tcp://[::1]:5555 tcp://[fe80::1%eth0]:1 tcp://eth0:5555;10.0.0.1:80 tcp://*:0"
-        " ipc:///tmp/feed.sock ipc://@name ipc://* inproc://feed udp://239.0.0.1:5555 udp://eth0;239.0.0.1:1"
-        " vsock://2:5555 vsock://*:* vsock://@:1 tipc://{5555,0,0} tipc://{5555,0} tipc://<1.1.1:5> tipc://<*> ws://a:1"
-    ).split():
+    for text in ADDRESSES.split():
         yield b"\x02" + text.encode()
         yield b"\x03" + text.encode()
 

@@ -10,7 +10,7 @@ from tests.fuzz.target import Target
 __all__ = ["TARGETS"]
 
 _ALL: Final = (
-    Target(name="greeting", run=handshake_targets.greeting, share=600, max_size=400),
+    Target(name="greeting", run=handshake_targets.greeting, share=600, max_size=1000),
     Target(name="frames", run=frame_targets.plain_frames, share=900, max_size=1500),
     Target(name="legacy_frames", run=frame_targets.legacy, share=600, max_size=1500),
     Target(name="cipher_frames", run=frame_targets.cipher_frames, share=300, max_size=1500),
