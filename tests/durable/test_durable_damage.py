@@ -72,7 +72,7 @@ def test_file_that_was_cut_off_is_refused(store_path: Path, written: bytes) -> N
 def test_file_that_was_cut_off_in_its_first_page_is_refused(store_path: Path, written: bytes) -> None:
     for size in (1, 2, 15, 16, 99, 100, 511, 512, 4095):
         store_path.write_bytes(written[:size])
-        with pytest.raises(ZMQError, match="cannot (open|read) the store") as refused:
+        with pytest.raises(ZMQError, match=r"cannot (open|read) the store") as refused:
             loaded(store_path)
         assert refused.value.errno in {errno.EIO, errno.EINVAL}
         assert store_path.read_bytes() == written[:size]

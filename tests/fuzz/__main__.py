@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,9 @@ __all__ = ["main"]
 
 GROWTH_MAX: Final = 20_000
 """Blocks of memory that caches may still take in the second half of a run."""
+
+SHOWN: Final = 4000
+"""Octets of the log of a finding that are shown."""
 
 _DONE: Final = re.compile(rb"^Done (\d+) runs in (\d+) second", re.MULTILINE)
 
@@ -98,6 +102,17 @@ def _parsed() -> argparse.Namespace:
     return arguments
 
 
+def _fast_folder() -> str | None:
+    """Return a folder whose files are in memory, where there is one: the stores of a target wear no disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _show(name: str, scratch: Path) -> None:
+    """Print the end of a target's log, with the input that led to a finding."""
+    text = (scratch / f"{name}.log").read_bytes()[-SHOWN:].decode(errors="replace")
+    print(f"-- the end of what {name} said:\n{text}\n--", flush=True)
+
+
 def main() -> int:
     """Run what the command line asks for; return 1 if there are findings."""
     arguments = _parsed()
@@ -109,10 +124,14 @@ def main() -> int:
     print(f"engine: {engine}, corpus: {CORPUS.name}, logs: {scratch}")
     print(f"{'target':<15}{'executions':>12}{'seconds':>10}{'a second':>11}{'growth':>9}  findings")
     results = []
-    for target in targets:
-        runs = arguments.executions * target.share // total
-        results.append(_run(target, runs, arguments, engine, scratch))
-        print(results[-1].row, flush=True)
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_fast_folder()) as folder:
+        os.environ["TMPDIR"] = folder
+        for target in targets:
+            runs = arguments.executions * target.share // total
+            results.append(_run(target, runs, arguments, engine, scratch))
+            print(results[-1].row, flush=True)
+            if results[-1].finding:
+                _show(target.name, scratch)
     findings = [each for each in results if each.finding]
     whole = Result("all", sum(each.executions for each in results), sum(each.seconds for each in results))
     whole.finding = f"{len(findings)} targets" if findings else ""

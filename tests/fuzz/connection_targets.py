@@ -31,7 +31,7 @@ __all__ = ["TYPES", "connections"]
 TYPES: Final = tuple(each for each in PATTERNS if each not in RAW_STREAMS and each not in PLAIN_DATAGRAMS)
 
 _CHUNKS: Final = (1, 3, 17, 64, 300, 5000, 5000, 5000)
-_MARKS: Final = (1000, 1, 2, 0)
+_MARKS: Final = (1000, 1, 5, 0)
 
 
 class _Nowhere:

@@ -138,8 +138,7 @@ def _decode(decoder: Decoder, data: bytes, chunk: int, limit: int) -> Outcome:
                 size = min(chunk, len(data) - at)
                 scratch[:size] = data[at : at + size]
                 decoder.feed(memoryview(scratch)[:size])
-                _drain(decoder, limit, items, size)
-                scratch[:] = bytes(chunk)  # nothing that is kept may still be in there
+                _drain(decoder, limit, items, scratch)
             at += size
             commands += assembly.commands
             assembly.commands.clear()
@@ -153,15 +152,18 @@ def _decode(decoder: Decoder, data: bytes, chunk: int, limit: int) -> Outcome:
     return items, commands, False
 
 
-def _drain(decoder: Decoder, limit: int, items: list[Item], size: int) -> None:
+def _drain(decoder: Decoder, limit: int, items: list[Item], scratch: bytearray) -> None:
+    """Take all that a chunk holds, as far as an inbox has room each time; others read into its buffer meanwhile."""
     for turn in range(1 << 20):
         taken = decoder.take(limit)
         assert len(taken) <= limit
         items += taken
+        decoder.detach_chunk()
+        if turn == 0:
+            scratch[:] = b"\xee" * len(scratch)
         if decoder.starved:
-            decoder.detach_chunk()
             return
-        assert taken or turn < 2 * size + 1000, "a decoder neither gets on nor says what it waits for"
+        assert taken or turn < 2 * len(scratch) + 1000, "a decoder neither gets on nor says what it waits for"
     raise AssertionError("a decoder does not come to an end")
 
 

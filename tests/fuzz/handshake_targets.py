@@ -8,6 +8,7 @@ from typing import Final
 
 from aiomq.constants import SocketType
 from aiomq.zmtp.errors import ZmtpError
+from aiomq.zmtp.handshake_frames import encode_command, parse_v2
 from aiomq.zmtp.mechanisms.base import Mechanism, ZapReply
 from aiomq.zmtp.mechanisms.curve_client import CurveClient
 from aiomq.zmtp.mechanisms.curve_server import CurveServer
@@ -127,10 +128,27 @@ def mechanism(name: str) -> Callable[[bytes], None]:
         reply = _REPLIES[draw.number(len(_REPLIES))]
         size = _CHUNKS[draw.number(8)]
         config = _config(name, draw)
+        which, cut = draw.number(8), draw.number(256)
+        octets = draw.rest()
+        if which:
+            octets = _shortened(octets, which - 1, cut)
         with clear_boxes():
-            _compare(config, draw.rest(), size, prefix, reply)
+            _compare(config, octets, size, prefix, reply)
 
     return run
+
+
+def _shortened(octets: bytes, which: int, cut: int) -> bytes:
+    """Return frames of which one has lost its end, and says so: one that is too short gets further than one cut off."""
+    start = size = 0
+    body = b""
+    for _ in range(which + 1):
+        start += size
+        frame = parse_v2(bytearray(octets[start:]), 1 << 64, "frame")
+        if frame is None:
+            return octets
+        body, size = frame
+    return octets[:start] + encode_command(body[: max(0, len(body) - cut)]) + octets[start + size :]
 
 
 def zap_replies(data: bytes) -> None:

@@ -103,8 +103,9 @@ def _mechanisms(name: str) -> Iterator[bytes]:
         ours = (SocketType.ROUTER, SocketType.DEALER, SocketType.PUB, SocketType.XSUB)[flags]
         said = _said(client, server, partner, ours) if name == server else _said(client, server, ours, partner)
         for reply, size in ((0, 7), (2, 3), (5, 1)):
-            yield bytes((reply, size, flags)) + said[0 if name == server else 1][GREETING_SIZE:]
-    yield bytes((0, 7, 16)) + b"\x04\x0a\x05ERROR\x03400"
+            yield bytes((reply, size, flags, 0, 0)) + said[0 if name == server else 1][GREETING_SIZE:]
+        yield bytes((0, 7, flags, 2, 100)) + said[0 if name == server else 1][GREETING_SIZE:]
+    yield bytes((0, 7, 16, 0, 0)) + b"\x04\x0a\x05ERROR\x03400"
 
 
 def _connections() -> Iterator[bytes]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import functools
-import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -24,15 +25,17 @@ _EXPECTED: Final = {errno.EIO, errno.EINVAL}
 
 
 @functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    in_memory = "/dev/shm"  # noqa: S108, RUF100  # where there is one, no disk is worn
-    return tempfile.TemporaryDirectory(dir=in_memory if os.access(in_memory, os.W_OK) else None)
+def _folder() -> str:
+    """Return a folder to write to, which goes with the process; that of the runner is in memory."""
+    folder = tempfile.mkdtemp(prefix="fuzz-stores-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @functools.cache
 def _written() -> bytes:
     """Return what a store that was closed is on the disk."""
-    path = Path(_folder().name, "written.db")
+    path = Path(_folder(), "written.db")
     store = SqliteStore(path)
     for peer in PEERS:
         store.remember(peer.identity, peer.user_id, peer.since)
@@ -53,7 +56,7 @@ def store_files(data: bytes) -> None:
         if len(edit) < 4:
             break
         octets[int.from_bytes(edit[:3]) % len(octets)] ^= edit[3]
-    path = Path(_folder().name, "changed.db")
+    path = Path(_folder(), "changed.db")
     for each in (f"{path}-wal", f"{path}-journal"):
         Path(each).unlink(missing_ok=True)
     path.write_bytes(octets)

@@ -319,6 +319,15 @@ class WantingMachine(RuleBasedStateMachine):
         assert len(self.topics) == len(self.counts)
         assert set(self.topics) == set(self.counts)
 
+    @invariant()
+    def nothing_stays_of_topics_that_are_gone(self) -> None:
+        index = self.topics._index
+        assert len(index.lengths) <= len(self.counts)
+        nodes = [] if index.tree is None else [index.tree._root]
+        for node in nodes:
+            nodes += node.children.values()
+        assert len(nodes) <= 1 + 2 * len(self.counts)
+
 
 # -- whose turn it is to speak ----------------------------------------------------------------------------------------
 

@@ -148,6 +148,23 @@ class SessionMachine(RuleBasedStateMachine):
             note(f"{how} what side {side} said")
             self.has_changed[side] = True
 
+    @rule(
+        side=SIDES, items=st.lists(MESSAGES, min_size=1, max_size=3), how=st.sampled_from(["lost", "twice", "swapped"])
+    )
+    def spoil_whole_frames(self, side: int, items: list[Item], how: str) -> None:
+        """Send messages that do not arrive, arrive again, or in another order, each of them whole."""
+        end = self.sides[side]
+        before, sent = bytes(end.wire), []
+        for item in items:
+            end.wire.clear()
+            end.send(item)
+            sent.append(bytes(end.wire))
+        arrives = {"lost": [], "twice": sent * 2, "swapped": sent[::-1]}[how]
+        end.wire[:] = before + b"".join(arrives)
+        if arrives != sent:
+            note(f"messages of side {side}: {how}")
+            self.has_changed[side] = True
+
     # -- what the sides do --------------------------------------------------------------------------------------------
 
     @rule(side=SIDES, item=ITEMS)
