@@ -76,7 +76,7 @@ def _frames(batch: list[Item]) -> bytes:
 def _traffic() -> list[bytes]:
     pings = [encode_ping(10, b"context"), encode_pong(b"context"), b"\x07UNKNOWN", b""]
     as_frames = b"".join(bytes((4, len(each))) + each for each in pings)
-    return [*map(_frames, BATCHES), as_frames, b"\x01topic" + _frames([b"\x01topic", b"\x00topic"])]
+    return [*map(_frames, BATCHES), as_frames, _frames([bytes(300), b"a", b"b"])]
 
 
 def _pairs() -> Iterator[tuple[str, str]]:
@@ -157,6 +157,7 @@ def _corpus() -> Iterator[tuple[str, bytes]]:
     yield from (("greeting", each) for each in _greetings())
     for number, each in enumerate(_traffic()):
         yield "frames", bytes((number, 7 - number % 8, 0, number % 4)) + each
+        yield "frames", bytes((7, 0, 0, 0)) + each
         yield "cipher_frames", bytes((1, 6, 5)) + each
         yield "floods", bytes((0, 0)) + each[:60]
     yield from (("floods", each) for each in (b"\0\0\0\1a\0\1b\0\2cc", b"\0\0\4\0", b"\1\0\1\0", b"\2\0\1\0\2\0x"))

@@ -77,9 +77,10 @@ class SessionMachine(RuleBasedStateMachine):
         setting=st.sampled_from(SETTINGS),
         domain=st.sampled_from([b"", b"global"]),
         identity=st.sampled_from([b"", b"me", bytes(255)]),
-        zap_for_client=st.booleans(),
+        flags=st.tuples(st.booleans(), st.booleans()),
     )
-    def begin(self, setting: tuple[str, str], domain: bytes, identity: bytes, *, zap_for_client: bool) -> None:
+    def begin(self, setting: tuple[str, str], domain: bytes, identity: bytes, flags: tuple[bool, bool]) -> None:
+        zap_for_client, goes_on = flags
         mechanism, version = setting
         client, server = MECHANISMS[mechanism]
         ours = SessionConfig(socket_type=SocketType.XPUB, mechanism=server, zap_domain=domain)
@@ -99,6 +100,15 @@ class SessionMachine(RuleBasedStateMachine):
             left = SessionSide(theirs, minor=int(version[-1]))
         self.mechanism = "" if is_old else mechanism
         self.sides = [left, SessionSide(ours)]
+        if goes_on:  # half of the time it is the traffic that is looked at
+            self.shake_hands()
+
+    def shake_hands(self) -> None:
+        """Let all arrive that is said, and every question be answered well."""
+        for _ in range(4):
+            self.carry_all(1 << 20)
+            for side in (0, 1):
+                self.judge(side, 200)
 
     # -- what happens on the wire -------------------------------------------------------------------------------------
 
@@ -214,10 +224,7 @@ class SessionMachine(RuleBasedStateMachine):
         """Over a good wire, let all arrive: nothing may be missing."""
         if not self.sides or any(self.has_changed) or self.refused:
             return
-        for _ in range(4):
-            self.carry_all(1 << 20)
-            for number in (0, 1):
-                self.judge(number, 200)
+        self.shake_hands()
         for number, side in enumerate(self.sides):
             assert side.codec is not None, "the handshake is not over"
             assert side.heard == self.sides[1 - number].expected()
