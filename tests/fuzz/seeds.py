@@ -117,6 +117,9 @@ def _connections() -> Iterator[bytes]:
             traffic = b"".join(_traffic()[:3]) if client == "null" else _sealed(BATCHES[0])
             head = bytes((number, mechanism, 7 - number % 8, (31, 12, 13, 9)[number % 4], (0, 33, 66, 129)[number % 4]))
             yield head + said + traffic
+        if number % 3 == 0:  # more than an inbox for five holds, in chunks of some messages
+            said = _said("null", "null", next(each for each in TYPES if _are_compatible(kind, each)), kind)[0]
+            yield bytes((number, 0, 2 + number % 2, (0, 1, 9)[number // 3 % 3], 2)) + said + _frames([b"", b"m"] * 30)
         yield bytes((number, 0, 4, 9, 0)) + b"\x06\x00hello" + _legacy(BATCHES[4])
 
 
