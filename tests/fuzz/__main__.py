@@ -28,6 +28,9 @@ __all__ = ["main"]
 GROWTH_MAX: Final = 20_000
 """Blocks of memory that caches may still take in the second half of a run."""
 
+SLACK: Final = 300.0
+"""Seconds that a process may need besides, on a machine that does much else, before it counts as one that hangs."""
+
 SHOWN: Final = 4000
 """Octets of the log of a finding that are shown."""
 
@@ -64,7 +67,7 @@ def _run(target: Target, runs: int, arguments: argparse.Namespace, engine: str, 
         try:
             # What a target raises is told by the process's end; a hang that nothing else ends, by the time limit.
             done = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, timeout=arguments.seconds + 60, check=False
+                command, stdout=output, stderr=subprocess.STDOUT, timeout=2 * arguments.seconds + SLACK, check=False
             )
             status = "" if done.returncode == 0 else f"exit status {done.returncode}, see {log}"
         except subprocess.TimeoutExpired:

@@ -93,17 +93,16 @@ def _mutate(name: str, runs: int, seconds: float, seed: str) -> None:
     ends = time.perf_counter() + seconds
     for number in range(runs):
         data = corpus[number] if number < len(corpus) else mutated(draw, corpus, target.max_size)
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             run(data)
         except BaseException:
             print(json.dumps({"input": data.hex()}), flush=True)
             raise
-        now = time.perf_counter()
-        if now - began > target.limit:
+        if (seconds_taken := time.thread_time() - began) > target.limit:
             print(json.dumps({"input": data.hex()}), flush=True)
-            raise TimeoutError(f"one execution took {now - began:.1f} s")
-        if now > ends:
+            raise TimeoutError(f"one execution took {seconds_taken:.1f} s")
+        if time.perf_counter() > ends:
             break
     run.report()
 
@@ -122,7 +121,7 @@ def _explore(name: str, runs: int, seconds: float, seed: str) -> None:
         f"-max_total_time={int(seconds)}",
         f"-seed={random.Random(seed).randrange(1, 2**31)}",
         f"-max_len={target.max_size}",
-        f"-timeout={int(target.limit)}",
+        f"-timeout={int(4 * target.limit)}",
         "-rss_limit_mb=1024",
         "-print_final_stats=0",
         f"-artifact_prefix={scratch}/{name}-",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -26,8 +27,11 @@ MORE: Final = 1
 LONG: Final = 2
 COMMAND: Final = 4
 
-FLOOD: Final = 128 * 1024
-"""Octets that a small pattern is repeated to: what takes a time that grows faster than the input is seen here."""
+FLOOD: Final = 32 * 1024
+"""Octets that a small pattern is repeated to."""
+
+FLOODS_RATIO: Final = 8
+"""How many times as large a flood is of which the time is taken, too."""
 
 Outcome = tuple[list[Item], list[Command], bool]
 """What came out, the commands beside it, and whether an error ended it."""
@@ -227,6 +231,21 @@ def floods(data: bytes) -> None:
         wanted = _expected(split(octets, -1))
         assert items == wanted[0][: len(items)]
         assert has_failed or items == wanted[0]  # more commands or parts than anybody needs may end it
+        assert not _is_slow(make, head, pattern), "what is so many times as much takes far more times as long"
+
+
+def _is_slow(make: Callable[[int], Decoder], head: bytes, pattern: bytes) -> bool:
+    """Tell whether the time for a flood, of the processor, grows faster than the flood, in each of three tries."""
+    for _ in range(3):
+        seconds = []
+        for size in (FLOOD, FLOOD * FLOODS_RATIO):
+            octets = head + pattern * (size // len(pattern))
+            began = time.thread_time()
+            _decode(make(-1), octets, len(octets), UNLIMITED)
+            seconds.append(time.thread_time() - began)
+        if seconds[1] <= 2 * FLOODS_RATIO * seconds[0] + 0.1:
+            return False
+    return True
 
 
 # -- encrypted traffic ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ class Target:
         run: does one execution. Whatever it raises is a finding.
         share: how many of ten thousand executions over all targets are its.
         max_size: octets of the longest input.
-        limit: seconds after which one execution counts as a hang.
+        limit: seconds of the processor after which one execution counts as a hang.
     """
 
     name: str

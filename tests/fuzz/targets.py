@@ -14,8 +14,8 @@ _ALL: Final = (
     Target(name="frames", run=frame_targets.plain_frames, share=900, max_size=1500),
     Target(name="legacy_frames", run=frame_targets.legacy, share=600, max_size=1500),
     Target(name="cipher_frames", run=frame_targets.cipher_frames, share=300, max_size=1500),
-    Target(name="floods", run=frame_targets.floods, share=2, max_size=64),
-    Target(name="commands", run=frame_targets.commands, share=2900, max_size=200),
+    Target(name="floods", run=frame_targets.floods, share=1, max_size=64),
+    Target(name="commands", run=frame_targets.commands, share=2901, max_size=200),
     *(
         Target(name=name, run=handshake_targets.mechanism(name), share=100, max_size=1000)
         for name in handshake_targets.MECHANISMS

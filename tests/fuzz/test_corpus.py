@@ -10,7 +10,7 @@ from aiomq import crypto
 from tests.fuzz.engine import CORPUS, kept, mutated
 from tests.fuzz.targets import TARGETS
 
-AROUND = {"stores": 20, "floods": 20, "connections": 100}
+AROUND = {"stores": 20, "floods": 5, "connections": 100}
 """How many mutated inputs for targets that take longer than others, for which it is `MUTATED`."""
 MUTATED = 300
 
