@@ -54,6 +54,16 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz all targets for longer than CI does; `nox -s fuzz -- --executions 10000000`, or the names of targets."""
+    session.install("-e", ".[fuzz,test]")
+    session.run("python", "-m", "tests.fuzz", *(session.posargs or ["--executions", "1000000"]))
+    if not session.posargs:
+        longer = {"AIOMQ_FUZZ_EXAMPLES": "300"}
+        session.run("python", "-m", "pytest", "-q", "--timeout", "3600", "tests/fuzz", env=longer)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every example to its end."""
     paths = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/test_examples*.py"))]

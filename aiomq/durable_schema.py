@@ -7,6 +7,7 @@ writes how many rows there are, so that a row that is missing at either end of a
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import struct
 from typing import Final
@@ -14,7 +15,7 @@ from zlib import crc32
 
 from aiomq.errors import ZMQError
 
-__all__ = ["COUNTED", "count", "damaged", "message_sum", "peer_sum", "prepare", "topic_sum"]
+__all__ = ["COUNTED", "check_length", "count", "damaged", "message_sum", "peer_sum", "prepare", "topic_sum"]
 
 _VERSION: Final = 2
 _FIRST_VERSION: Final = 1
@@ -83,6 +84,25 @@ def damaged(path: str, what: str) -> ZMQError:
     """Return the error of a store that cannot be believed."""
     hint = "move it away, or put a copy in its place"
     return ZMQError(errno.EIO, f"cannot read the store {path}: it is damaged: {what}; {hint}")
+
+
+def check_length(path: str) -> None:
+    """Check a file for what SQLite, which is still to open it, would take for a new one, and write over.
+
+    Raises:
+        ZMQError: EIO if so little is left of it that something was lost.
+    """
+    size, size_of_log = map(_size, (path, f"{path}-wal"))
+    if size == 1 or (not size and size_of_log):  # nothing gets into the log before the file has its first page
+        what = "one byte is left of it" if size else f"nothing is left of it but {path}-wal"
+        raise damaged(path, what)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # it is not there, or SQLite will say what is wrong with it
+        return 0
 
 
 def prepare(database: sqlite3.Connection, path: str, *, fsync: bool) -> None:

@@ -18,7 +18,7 @@ from zlib import crc32
 
 import msgspec
 
-from aiomq.durable_schema import COUNTED, count, damaged, message_sum, peer_sum, prepare, topic_sum
+from aiomq.durable_schema import COUNTED, check_length, count, damaged, message_sum, peer_sum, prepare, topic_sum
 from aiomq.errors import ZMQError
 from aiomq.message import Frames, Message, frames_of, message_of
 
@@ -128,6 +128,7 @@ class SqliteStore:
                 if it or its folder cannot be written to, or the number of what else the system says.
         """
         self.path = os.fspath(path)
+        check_length(self.path)
         self.written = _written(self.path)
         self._steps: list[tuple[str, list[tuple[Any, ...]]]] = []
         self._has_changed = False

@@ -96,9 +96,9 @@ class TipcEndpoint(msgspec.Struct, frozen=True):
 
     @classmethod
     def _read_service(cls, numbers: list[int], *, for_bind: bool) -> Self:
-        if len(numbers) == 3 and not for_bind:
-            raise ValueError("a range of instances is for bind alone: connect to {type,instance}")
         service, lower, upper = numbers[0], numbers[1], numbers[-1]
+        if lower != upper and not for_bind:  # one instance may be written as a range, as it is when it was bound
+            raise ValueError("a range of instances is for bind alone: connect to {type,instance}")
         if service < TIPC_RESERVED_TYPES:
             raise ValueError(f"types of services begin with {TIPC_RESERVED_TYPES}")
         if max(numbers) > _MAX:

@@ -69,6 +69,36 @@ def test_file_that_was_cut_off_is_refused(store_path: Path, written: bytes) -> N
         assert outcome(copy, PEERS) == "refused"
 
 
+def test_file_that_was_cut_off_in_its_first_page_is_refused(store_path: Path, written: bytes) -> None:
+    for size in (1, 2, 15, 16, 99, 100, 511, 512, 4095):
+        store_path.write_bytes(written[:size])
+        with pytest.raises(ZMQError, match=r"cannot (open|read) the store") as refused:
+            loaded(store_path)
+        assert refused.value.errno in {errno.EIO, errno.EINVAL}
+        assert store_path.read_bytes() == written[:size]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_file_of_which_only_the_log_is_left_is_refused(store_path: Path, *, is_there: bool) -> None:
+    store = SqliteStore(store_path)
+    fill(store)
+    copy = store_path.with_name("copy.db")
+    log = Path(f"{copy}-wal")
+    log.write_bytes(Path(f"{store_path}-wal").read_bytes())
+    store.close()
+    if is_there:
+        copy.touch()
+
+    for _ in range(2):
+        with pytest.raises(ZMQError, match="nothing is left of it but") as refused:
+            loaded(copy)
+        assert refused.value.errno == errno.EIO
+    assert log.stat().st_size
+    copy.touch()
+    log.write_bytes(b"")
+    assert loaded(copy) == []
+
+
 def test_damaged_file_stays_as_it_is(store_path: Path, written: bytes) -> None:
     damaged = written.replace(b"only", b"0nly")
     store_path.write_bytes(damaged)

@@ -34,6 +34,7 @@ from tests.transports.scripted import until
         ("tipc://{5560,0,9}", True, TipcEndpoint(service=(5560, 0, 9))),
         ("tipc://{5560, 7}", True, TipcEndpoint(service=(5560, 7, 7))),
         ("tipc://{5560,7}", False, TipcEndpoint(service=(5560, 7, 7))),
+        ("tipc://{5560, 7, 7}", False, TipcEndpoint(service=(5560, 7, 7))),
         ("tipc://<*>", True, TipcEndpoint()),
         ("tipc://<1.2.3:77>", False, TipcEndpoint(port=(0x01002003, 77))),
     ],
