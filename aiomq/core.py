@@ -30,10 +30,13 @@ from aiomq.message import Item
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
+from aiomq.peer import StreamPeer
 from aiomq.security import mechanism_for
 from aiomq.starting import Unstarted
 from aiomq.teardown import run_all
 from aiomq.transports.zap_client import ZapClient
+from aiomq.unread import Unread
+from aiomq.weights import Unsent
 from aiomq.zmtp.session import SessionConfig
 
 __all__ = ["SocketCore", "call_site"]
@@ -60,8 +63,9 @@ class SocketCore(DurableCore):
         self.accepts_memberships = self.pattern.accepts_memberships
         self.conflates = self.pattern.conflates
         self.lifecycle = self.pattern.lifecycle
-        if self.pattern.names_breaches:  # others pay nothing for it
-            received = checked(self.message_received, self.pattern.breach)
+        self.breach: Callable[[Item], str] | None = self.pattern.breach if self.pattern.names_breaches else None
+        if self.breach is not None:  # others pay nothing for it
+            received = checked(self.message_received, self.breach)
             self.message_received = received  # type: ignore[method-assign,assignment]  # the names of arguments differ
         self.loop: asyncio.AbstractEventLoop
         self.flusher: Flusher
@@ -82,6 +86,8 @@ class SocketCore(DurableCore):
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
         self.peers: set[CorePeer] = set()
+        self.unsent = Unsent(0)
+        self.unread = Unread(self.options, partial(_streams, self.peers))
         self.last_endpoint = ""
         self.closed = False
         self.terminated = False
@@ -485,6 +491,10 @@ class SocketCore(DurableCore):
                 self.loop.call_soon_threadsafe(self.close, linger)
             except RuntimeError:  # it was closed since we looked
                 self.abandon()
+
+
+def _streams(peers: set[CorePeer]) -> list[StreamPeer]:
+    return [peer for peer in tuple(peers) if isinstance(peer, StreamPeer)]
 
 
 def _end_abandoned(peer: CorePeer) -> None:

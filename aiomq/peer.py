@@ -19,6 +19,7 @@ from aiomq.message import Control, Item, Message
 from aiomq.options import SocketOptions
 from aiomq.teardown import run_all
 from aiomq.tracker import Departures
+from aiomq.weights import EXACT_BELOW, Unsent, Weights, size_of
 
 __all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
 
@@ -49,6 +50,9 @@ class PeerOwner(Protocol):
     accepts_subscriptions: bool
     accepts_memberships: bool
     conflates: tuple[bool, bool]
+    unsent: Unsent
+    breach: Callable[[Item], str] | None
+    """Says how an item breaks the rules of the socket's type; None where they cannot be broken."""
 
     def peer_attached(self, peer: StreamPeer) -> None:
         """A link exists now."""
@@ -94,6 +98,16 @@ class Link(Protocol):
         """End the connection when everything queued has left, or after so many seconds (None: no limit)."""
 
 
+class Rest(Protocol):
+    """What connections that are gone have left to be decoded."""
+
+    held: int
+    """How many bytes that is, at most."""
+
+    def refill(self) -> None:
+        """The inbox ran low: decode more."""
+
+
 class StreamPeer:
     """A peer whose messages travel over connections, one after the other."""
 
@@ -103,7 +117,11 @@ class StreamPeer:
         "_discarded",
         "_hwm",
         "_limit",
+        "_looks",
+        "_mark",
         "_unreported",
+        "_unsent",
+        "_weights",
         "address",
         "corked",
         "dropped",
@@ -118,13 +136,24 @@ class StreamPeer:
         "outbox",
         "owner",
         "properties",
+        "raw_bytes",
         "received",
+        "rest",
         "routing_id",
         "sent",
         "writable",
     )
 
-    def __init__(self, owner: PeerOwner, flusher: Flusher, endpoint: str, *, conflate: bool = False) -> None:
+    def __init__(
+        self,
+        owner: PeerOwner,
+        flusher: Flusher,
+        endpoint: str,
+        *,
+        conflate: bool = False,
+        mark: int = 0,
+        unsent: Unsent | None = None,
+    ) -> None:
         latest_in, latest_out = owner.conflates if conflate else (False, False)
         self.owner = owner
         self.marks = NO_MARKS if latest_in or latest_out else owner.options
@@ -142,8 +171,19 @@ class StreamPeer:
         self.corked = True  # nothing can be flushed before there is a link
         self.link: Link | None = None
         self.sent = self.received = self.dropped = 0
+        self.rest: Rest | None = None
+        """What connections that are gone have left, and is not decoded yet."""
+        self.raw_bytes = 0
+        """Bytes that were read, and are kept until there is room to decode them."""
         self._departures: Departures | None = None
         self._discarded = 0
+        self._mark = mark
+        """Bytes in the outbox at which it is full; 0 for any."""
+        self._unsent = unsent
+        """The same for all peers of the socket together."""
+        self._weights: Weights | None = None  # most peers never have anything to weigh
+        self._looks = mark > 0 or unsent is not None
+        """Each `put` is to find out whether there is room, whatever the number of messages."""
         self._unreported = 0
         self._hwm = 0
         self._limit = UNLIMITED
@@ -165,11 +205,15 @@ class StreamPeer:
     @property
     def room(self) -> int:
         """How many messages `put_many` may add so that the peer stays writable."""
-        return self._limit - len(self.outbox) - 1
+        if self._keeps_to_message:
+            return 0
+        return self._count_limit - len(self.outbox) - 1
 
     def put_many(self, messages: Sequence[Message]) -> None:
         """Queue as many whole messages as there is `room` for."""
         self.outbox.extend(messages)
+        if self._looks and self._is_over():
+            self.writable = False
         self.hold()
 
     def hold(self) -> None:
@@ -178,20 +222,81 @@ class StreamPeer:
             self.flusher.hold(self)
 
     def _make_room(self) -> bool:
-        """The outbox is full: write at once what the transport takes."""
+        """The outbox is full, or has to be weighed: if it is full, write at once what the transport takes."""
+        if self._looks and self._has_room():
+            return True
         if self.link is not None:
             self.link.flush()
-            if len(self.outbox) < self._limit:
+            if self._has_room():
                 return True
         self.writable = False
         self.owner.peer_full()
         return False
+
+    # -- bytes in the outbox -----------------------------------------------------------------------------------------
+
+    @property
+    def _is_weighed(self) -> bool:
+        return self._mark > 0 or self._unsent is not None
+
+    @property
+    def _keeps_to_message(self) -> bool:
+        return 0 < self._mark < EXACT_BELOW
+
+    @property
+    def _count_limit(self) -> int:
+        return self._hwm - self._unreported if self._hwm else UNLIMITED
+
+    def _set_limit(self) -> None:
+        self._limit = 0 if self._looks else self._count_limit
+
+    def _has_room(self) -> bool:
+        return len(self.outbox) < self._count_limit and not self._is_over()
+
+    def _is_over(self) -> bool:
+        """Weigh what was put, and return whether it is too much."""
+        weights = self._weights
+        if weights is None:
+            if not self.outbox or not self._is_weighed:
+                self._looks = self._is_weighed and (self.link is None or self._keeps_to_message)
+                return False
+            weights = self._weights = Weights(self._mark, self._unsent)
+        weights.weigh(self.outbox)
+        is_over = weights.look(self)
+        self._looks = is_over or self.link is None or self._keeps_to_message
+        return is_over
+
+    def left_behind(self) -> None:
+        """The transport is full, and something stays in the outbox: find out whether that is too much."""
+        if self._is_weighed and self.writable and self._is_over():
+            self._limit = 0
+            self.writable = False
+            self.owner.peer_full()
+
+    def reweigh(self) -> None:
+        """Other peers of the socket have made room."""
+        self._credit()
+
+    def _drop_excess(self, message: Message) -> None:
+        """Drop of the oldest messages all but one of those that have to go for this one."""
+        weights = self._weights
+        if weights is not None:
+            weights.weigh(self.outbox)
+            count = weights.excess(self.outbox, size_of(message))
+            for _ in range(count):
+                self.outbox.popleft()
+            self._discarded += count
+            self.dropped += count
+            weights.left(count + 1)
+
+    # -- more of the outbox ------------------------------------------------------------------------------------------
 
     def replace_oldest(self, message: Message) -> bool:
         """Drop the oldest message that waits here, and queue this one; False if none waits."""
         outbox = self.outbox
         if not outbox:
             return False
+        self._drop_excess(message)
         outbox.popleft()
         outbox.append(message)
         self._discarded += 1
@@ -208,6 +313,7 @@ class StreamPeer:
     def discard_outbox(self) -> None:
         """Throw away what is queued and not on its way."""
         self.outbox.clear()
+        self._forget_weights()
         self._unreported = 0
         self._end_departures()
         self._credit()
@@ -228,10 +334,14 @@ class StreamPeer:
         self.sent += count
         if self.left:  # and was counted by its owner then
             self.owner.tally.sent += count
+        weights = self._weights
+        if weights is not None:
+            weights.left(count)
         if self._hwm:
             self._unreported = (self._unreported + count) % low_water_mark(self._hwm)
             self._credit()
-
+        elif weights is not None:
+            self._credit()
         if self._departures is not None and not self._departures.left(self.sent + self._discarded):
             self._departures = None
 
@@ -255,8 +365,9 @@ class StreamPeer:
             departures.end()
 
     def _credit(self) -> None:
-        self._limit = self._hwm - self._unreported if self._hwm else UNLIMITED
-        if not self.writable and len(self.outbox) < self._limit and not self.left:
+        has_room = self._has_room() if self._looks else len(self.outbox) < self._count_limit
+        self._set_limit()
+        if has_room and not self.writable and not self.left:
             self.writable = True
             self.owner.peer_writable(self)
 
@@ -264,8 +375,8 @@ class StreamPeer:
         """Apply the owner's SNDHWM (messages; 0 is no limit); the mark of the inbox is looked up at every read."""
         self._hwm = self.marks.sndhwm
         self._unreported = 0
-        self._limit = self._hwm or UNLIMITED
-        if len(self.outbox) < self._limit:
+        self._set_limit()
+        if self._has_room():
             self._credit()
         else:
             self.writable = False
@@ -274,7 +385,9 @@ class StreamPeer:
 
     def inbox_low(self) -> None:
         """The inbox ran down to `low_water`."""
-        if self.link is not None:
+        if self.rest is not None:
+            self.rest.refill()
+        elif self.link is not None:
             self.link.refill()
 
     # -- the link ----------------------------------------------------------------------------------------------------
@@ -283,6 +396,7 @@ class StreamPeer:
         """A connection is ready to carry messages."""
         self.link = link
         self.corked = False
+        self._look_or_not()
         self.owner.link_made()
         link.flush()
 
@@ -291,7 +405,19 @@ class StreamPeer:
         if self.link is not None:
             self.link = None
             self.corked = True
+            self._look_or_not()
             self.owner.link_lost()
+
+    def _look_or_not(self) -> None:
+        """What is put without a link is weighed at once: no flush will do it."""
+        if self._is_weighed:
+            is_over = self._weights is not None and self._weights.is_over
+            self._looks = is_over or self.link is None or self._keeps_to_message
+            self._set_limit()
+
+    def _forget_weights(self) -> None:
+        if self._weights is not None:
+            self._weights.clear()
 
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the socket's pattern; what is queued to go out may still go.
@@ -303,11 +429,13 @@ class StreamPeer:
             self.writable = False
             if drop:
                 self.inbox.clear()
+                self.rest = None
+                self.raw_bytes = 0
             run_all(lambda: self.owner.peer_detached(self), *((self.inbox_low,) if drop else ()))
 
     def close(self, reason: str = "", /) -> None:
         """End this link for good; monitors are told the reason."""
-        run_all(self.leave, lambda: self._end_link(reason), self._end_departures)
+        run_all(self.leave, lambda: self._end_link(reason), self._end_departures, self._forget_weights)
 
     def _end_link(self, reason: str) -> None:
         link = self.link

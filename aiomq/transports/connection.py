@@ -19,10 +19,12 @@ from typing import Final, cast
 from aiomq.constants import Event
 from aiomq.counters import Tally
 from aiomq.options import SocketOptions
+from aiomq.rest import Rest
 from aiomq.teardown import run_all
 from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
+from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import heartbeat_for
 from aiomq.transports.patience import Patience
 from aiomq.transports.peer_properties import peer_address
@@ -83,7 +85,7 @@ class Connection(Reading):
     )
 
     def __init__(self, host: ConnectionHost, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
-        super().__init__(loop)
+        super().__init__(loop, options)
         self.host = host
         self.loop = loop
         self.address = ""
@@ -96,6 +98,7 @@ class Connection(Reading):
         self.lost = False
         self.transport: asyncio.Transport
         self._options = options
+        self._unread = host.unread
         self._session = Session(host.session_config())
         self._encoder: Encoder
         self._closing = False
@@ -198,11 +201,13 @@ class Connection(Reading):
     def _discard_rest(self) -> None:
         """Let go of what leads nowhere: a message that is not whole, a batch that is not written."""
         self._unwritten = self._held_commands = None
-        if self._decoder is not None:
+        rest = None if self.peer is None else self.peer.rest
+        if self._decoder is not None and not (isinstance(rest, Rest) and rest.holds(self._decoder)):
             self._decoder.assembly.discard()
 
     def _leave_peer(self) -> None:
         if self.peer is not None:
+            self._unread.left(self.peer)
             self.peer.detach_link()
 
     def _tell_end(self, exc: Exception | None) -> None:
@@ -276,7 +281,7 @@ class Connection(Reading):
             self._handshake_limit.stop()
             self._handshake_limit = None
         self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
-        self._knows_lone = self.takes_lone and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
+        self._knows_lone = not self._is_exact and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
@@ -289,6 +294,8 @@ class Connection(Reading):
         assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
         assembly.keeps_memberships = self.peer.owner.accepts_memberships
         assembly.large_given_up = self._give_up_large
+        if self.peer.rest is not None:
+            self._read_on(self.peer, is_full=True, low_water=self.peer.low_water)
         leftover = session.leftover()
         if told := [*lifecycle.arrived, *session.injected]:
             self._deliver(told)
@@ -345,6 +352,8 @@ class Connection(Reading):
                 for _ in range(count):
                     outbox.popleft()
             peer.flushed(count)
+        if outbox:
+            peer.left_behind()
         if self._finishing and not outbox and not self._unwritten:
             self._close()
 
@@ -464,7 +473,7 @@ class Connection(Reading):
             self._closing = self._ended_here = True
 
     def _stop_timers(self) -> None:
-        steps: list[Callable[[], object]] = []
+        steps: list[Callable[[], object]] = [lambda: hangups_of(self.loop).forget(self)]
         if self._heartbeat is not None:
             steps.append(self._heartbeat.stop)
         if self._handshake_limit is not None:

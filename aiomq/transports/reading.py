@@ -7,33 +7,47 @@ as long as there is room. A full inbox stops the reading, and so, in the end, th
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from aiomq.message import Item
-from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
+from aiomq.options import SocketOptions
+from aiomq.peer import UNLIMITED, StreamPeer
+from aiomq.rest import Pile, Rest, Source
+from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import Heartbeat, answer_commands
+from aiomq.transports.metering import Metering
 from aiomq.transports.scratch import scratch_for
-from aiomq.zmtp.codecs import Decoder
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import LONGEST_LONE, FrameDecoder
 
 __all__ = ["Reading"]
 
 
-class Reading(asyncio.BufferedProtocol):
+class Reading(Metering):
     """What a connection knows of the bytes that come in."""
 
-    takes_lone: ClassVar[bool] = True
-    """Whether one message, in an empty inbox, may go past `_deliver`."""
+    __slots__ = (
+        "_decoder",
+        "_drained_at",
+        "_error",
+        "_heartbeat",
+        "_knows_lone",
+        "_paused",
+        "_pumping",
+        "_scratch",
+        "peer",
+    )
 
-    __slots__ = ("_decoder", "_error", "_heartbeat", "_knows_lone", "_paused", "_pumping", "_scratch", "peer")
-
+    fd: int
+    loop: asyncio.AbstractEventLoop
     lost: bool
     transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
+        super().__init__(options)
         self.peer: StreamPeer | None = None
-        self._decoder: Decoder | None = None
+        self._decoder: Source | None = None
+        self._drained_at = 0
+        """The other side has gone: when so many bytes have arrived, the rest stays in the system; 0 if it has not."""
         self._error: Exception | None = None
         self._heartbeat: Heartbeat | None = None
         self._knows_lone = False
@@ -74,7 +88,10 @@ class Reading(asyncio.BufferedProtocol):
             decoder = self._decoder
             if decoder is None:
                 self._receive_handshake(self._scratch[:nbytes])
-            elif decoder.assembly.room is not None:
+                return
+            self._arrived += nbytes
+            self._unread.arrived += nbytes
+            if decoder.assembly.room is not None:
                 item, whole = decoder.assembly.fill_large(nbytes)
                 if whole and item is not None:
                     self._deliver([item])
@@ -110,23 +127,24 @@ class Reading(asyncio.BufferedProtocol):
         assert decoder is not None
         inbox = peer.inbox
         hwm = peer.marks.rcvhwm or UNLIMITED  # as it is now: this option works at once
-        if not self._paused:  # most often all of it is decoded at once, and there is room for more
+        if (
+            not self._paused and self._allowed >= 0
+        ):  # most often all of it is decoded at once, and there is room for more
             items = decoder.take(hwm - len(inbox))
             if decoder.assembly.commands:
                 self._answer_commands()
             if items:
                 self._deliver(items)
-            if decoder.starved and len(inbox) < hwm:
+            if decoder.starved and len(inbox) < hwm and self._may_go_on():
                 return
         self._pump_on(peer, decoder, hwm)
 
-    def _pump_on(self, peer: StreamPeer, decoder: Decoder, hwm: int) -> None:
+    def _pump_on(self, peer: StreamPeer, decoder: Source, hwm: int) -> None:
         """Decode while there is room, and pause or resume reading."""
-        inbox = peer.inbox
         self._pumping = True
         try:
-            while not decoder.starved and len(inbox) < hwm:
-                items = decoder.take(hwm - len(inbox))
+            while not decoder.starved and (room := self._room(peer, hwm)) > 0:
+                items = decoder.take(room)
                 if decoder.assembly.commands:
                     self._answer_commands()
                 if items:
@@ -134,8 +152,8 @@ class Reading(asyncio.BufferedProtocol):
         finally:
             self._pumping = False
         decoder.detach_chunk()
-        is_full = not decoder.starved or len(inbox) >= hwm
-        self._read_on(peer, is_full=is_full, low_water=hwm - low_water_mark(hwm))
+        is_full = not decoder.starved or self._room(peer, hwm) <= 0
+        self._read_on(peer, is_full=is_full, low_water=self._low_water(peer, hwm) if is_full else -1)
 
     def _read_on(self, peer: StreamPeer, *, is_full: bool, low_water: int) -> None:
         """Pause reading until a full inbox is down to its low-water mark; go on where there is room."""
@@ -144,12 +162,18 @@ class Reading(asyncio.BufferedProtocol):
             if not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
+                hangups_of(self.loop).watch(self)
                 if self._heartbeat is not None:
                     self._heartbeat.reading_paused()
                 peer.owner.inbox_full()
+            elif 0 < self._drained_at <= self._arrived:
+                self._drained_at = 0
+                self.transport.pause_reading()
         elif self._paused:
             peer.low_water = -1
             self._paused = False
+            self._drained_at = 0
+            hangups_of(self.loop).forget(self)
             if not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()
                 if self._heartbeat is not None:
@@ -158,6 +182,9 @@ class Reading(asyncio.BufferedProtocol):
     def _deliver(self, items: list[Item]) -> None:
         peer = self.peer
         assert peer is not None
+        if peer.rest is not None:  # what came before is not decoded yet
+            Rest.of(peer).tell(items)
+            return
         peer.inbox.extend(items)
         peer.received += len(items)
         peer.owner.message_received(peer, len(items))
@@ -170,14 +197,29 @@ class Reading(asyncio.BufferedProtocol):
             except ZmtpError as error:
                 self.fail(error)
 
+    def hung_up(self) -> None:
+        """The other side has gone while the inbox is full: read what it has left, so that the connection can end.
+
+        It stays as it is until the user makes room. What is over the marks in bytes stays in the system, and the
+        connection with it: nothing that has arrived is lost.
+        """
+        peer, decoder = self.peer, self._decoder
+        if peer is None or decoder is None or self._drained_at or self.lost or self.transport.is_closing():
+            return
+        room = self._room_for_raw(peer)
+        if room > 0:
+            if not isinstance(decoder, Pile):
+                self._decoder = Pile(decoder, peer)
+                self._knows_lone = False
+            self._drained_at = self._arrived + room
+            self.transport.resume_reading()
+
     def _deliver_rest(self) -> None:
-        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds."""
-        decoder = self._decoder
-        if decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError):
-            try:
-                self._deliver(decoder.take(UNLIMITED))
-            except ZmtpError as error:
-                self._error = error
+        """The connection is lost: what had arrived whole is still to be read, as the user makes room for it."""
+        peer, decoder, error = self.peer, self._decoder, self._error
+        if peer is None or decoder is None or decoder.starved or (isinstance(error, ZmtpError) and error.fatal):
+            return
+        Rest.of(peer).add(decoder)
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None
