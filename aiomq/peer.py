@@ -275,7 +275,8 @@ class StreamPeer:
 
     def reweigh(self) -> None:
         """Other peers of the socket have made room."""
-        self._credit()
+        if not self.left:
+            self._credit()
 
     def _drop_excess(self, message: Message) -> None:
         """Drop of the oldest messages all but one of those that have to go for this one."""
@@ -313,7 +314,8 @@ class StreamPeer:
     def discard_outbox(self) -> None:
         """Throw away what is queued and not on its way."""
         self.outbox.clear()
-        self._forget_weights()
+        if self._weights is not None:
+            self._weights.clear()
         self._unreported = 0
         self._end_departures()
         self._credit()
@@ -415,9 +417,12 @@ class StreamPeer:
             self._looks = is_over or self.link is None or self._keeps_to_message
             self._set_limit()
 
-    def _forget_weights(self) -> None:
-        if self._weights is not None:
-            self._weights.clear()
+    def _end_weights(self) -> None:
+        """Nothing of what is queued will leave: it counts no longer."""
+        weights, self._weights = self._weights, None
+        self._mark, self._unsent, self._looks = 0, None, False
+        if weights is not None:
+            weights.clear()
 
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the socket's pattern; what is queued to go out may still go.
@@ -435,7 +440,7 @@ class StreamPeer:
 
     def close(self, reason: str = "", /) -> None:
         """End this link for good; monitors are told the reason."""
-        run_all(self.leave, lambda: self._end_link(reason), self._end_departures, self._forget_weights)
+        run_all(self.leave, lambda: self._end_link(reason), self._end_departures, self._end_weights)
 
     def _end_link(self, reason: str) -> None:
         link = self.link

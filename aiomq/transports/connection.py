@@ -26,6 +26,7 @@ from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
 from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import heartbeat_for
+from aiomq.transports.pace import Pace, pace_for
 from aiomq.transports.patience import Patience
 from aiomq.transports.peer_properties import peer_address
 from aiomq.transports.reading import Reading
@@ -69,6 +70,7 @@ class Connection(Reading):
         "_held_commands",
         "_kill_timer",
         "_options",
+        "_pace",
         "_question",
         "_session",
         "_unwritten",
@@ -110,6 +112,7 @@ class Connection(Reading):
         self.handed = 0
         """Bytes that the transport was given since the handshake, or will be before anything else."""
         self._handshake_limit: Patience | None = None
+        self._pace: Pace | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
         self._question: ZapQuestion | None = None
         self._write_paused = False
@@ -286,6 +289,7 @@ class Connection(Reading):
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
             self._heartbeat = heartbeat_for(self._options, self.loop, self)
+        self._pace = pace_for(self._options, self.loop, self)
         lifecycle = self.host.lifecycle
         if lifecycle.hello:
             self._write(self._encoder.encode(deque((lifecycle.hello,)))[0])
@@ -326,6 +330,14 @@ class Connection(Reading):
     def bytes_left(self) -> int:
         """Return how many bytes have ever left for the peer, as far as the system tells."""
         return self.handed - self.unsent_bytes() - self._held_by_system()
+
+    def has_to_send(self) -> bool:
+        """Whether something waits here to leave; what the system holds is not here."""
+        return bool(self.peer is not None and self.peer.outbox) or self.unsent_bytes() > 0
+
+    def stands_still(self, error: ZmtpError) -> None:
+        """Cut a connection on which nothing has moved for too long."""
+        self._cut(error)
 
     def _held_by_system(self) -> int:
         return 0 if self.lost else held_by_system(self.transport.get_extra_info("socket"))
@@ -478,6 +490,8 @@ class Connection(Reading):
             steps.append(self._heartbeat.stop)
         if self._handshake_limit is not None:
             steps.append(self._handshake_limit.stop)
+        if self._pace is not None:
+            steps.append(self._pace.stop)
         if self._kill_timer is not None:
             steps.append(self._kill_timer.cancel)
         if self._question is not None:

@@ -59,7 +59,7 @@ class InboxSizes:
 class Metering(asyncio.BufferedProtocol):
     """What a connection knows of how much it has read."""
 
-    __slots__ = ("_allowed", "_arrived", "_inbox_sizes", "_mark", "_unread")
+    __slots__ = ("_allowed", "_arrived", "_inbox_sizes", "_is_heavy", "_mark", "_unread")
 
     _unread: Unread
 
@@ -70,11 +70,17 @@ class Metering(asyncio.BufferedProtocol):
         self._allowed = UNLIMITED if not self._mark else -1 if self._is_exact else self._mark
         """When `_arrived` gets there the inbox is to be weighed."""
         self._inbox_sizes: InboxSizes | None = None
+        self._is_heavy = False
+        """The inbox was found to be full by the mark, or is looked at every time."""
 
     @property
     def _is_exact(self) -> bool:
         """Whether each message is weighed: for a small mark the next one may be too much."""
         return 0 < self._mark < EXACT_BELOW
+
+    def bytes_read(self) -> int:
+        """Return how many bytes of traffic have arrived."""
+        return self._arrived
 
     def _may_go_on(self) -> bool:
         """Return whether nothing has to be weighed."""
@@ -88,20 +94,20 @@ class Metering(asyncio.BufferedProtocol):
         room = hwm - len(peer.inbox)
         if room <= 0 or self._may_go_on():
             return room
-        room = min(room, self._room_by_mark(peer))
+        if self._arrived >= self._allowed:
+            room = min(room, self._room_by_mark(peer))
         if room > 0 and not self._unread.has_room() and peer.inbox:
             return 0
         return room
 
     def _room_by_mark(self, peer: StreamPeer) -> int:
         mark = self._mark
-        if not mark:
-            return UNLIMITED
         left = mark - self._weigh(peer)
+        self._is_heavy = left < mark // FINE or self._is_exact
         if self._is_exact:
             return 0 if left <= 0 else UNLIMITED if left > SCRATCH_BYTES else 1
-        self._allowed = self._arrived + max(left, 0)
-        return 0 if left < mark // FINE and peer.inbox else UNLIMITED
+        self._allowed = self._arrived if self._is_heavy else self._arrived + left
+        return 0 if self._is_heavy and peer.inbox else UNLIMITED
 
     def _weigh(self, peer: StreamPeer) -> int:
         if self._inbox_sizes is None:
@@ -117,7 +123,7 @@ class Metering(asyncio.BufferedProtocol):
     def _low_water(self, peer: StreamPeer, hwm: int) -> int:
         """Return down to how many messages a full inbox is to be read before reading goes on."""
         low = hwm - low_water_mark(hwm)
-        if self._mark and self._inbox_sizes is not None:
+        if self._is_heavy and self._inbox_sizes is not None:  # else there are fewer than by the other mark
             self._weigh(peer)
             low = min(low, self._inbox_sizes.last_within(self._mark // 2))
         if self._unread.is_full:

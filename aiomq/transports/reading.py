@@ -197,6 +197,10 @@ class Reading(Metering):
             except ZmtpError as error:
                 self.fail(error)
 
+    def is_deaf(self) -> bool:
+        """Whether the inbox is full, so that nothing is read."""
+        return self._paused
+
     def hung_up(self) -> None:
         """The other side has gone while the inbox is full: read what it has left, so that the connection can end.
 
