@@ -87,7 +87,7 @@ class SocketCore(DurableCore):
         """Endpoints that were unbound or disconnected, and still send what is queued."""
         self.peers: set[CorePeer] = set()
         self.unsent = Unsent(0)
-        self.unread = Unread(self.options, partial(_streams, self.peers))
+        self.unread = Unread(self.options, partial(_streams, self.peers), partial(_beside, self.pattern))
         self.last_endpoint = ""
         self.closed = False
         self.terminated = False
@@ -495,6 +495,10 @@ class SocketCore(DurableCore):
 
 def _streams(peers: set[CorePeer]) -> list[StreamPeer]:
     return [peer for peer in tuple(peers) if isinstance(peer, StreamPeer)]
+
+
+def _beside(pattern: Pattern) -> int:
+    return pattern.unread_bytes
 
 
 def _end_abandoned(peer: CorePeer) -> None:

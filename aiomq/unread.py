@@ -124,19 +124,27 @@ process: Final = Process()
 class Unread(_Gauge):
     """What one socket holds."""
 
-    __slots__ = ("_gone", "_options", "_peers", "_process", "_prune_at", "_reported")
+    __slots__ = ("_beside", "_gone", "_options", "_peers", "_process", "_prune_at", "_reported")
 
-    def __init__(self, options: Budgeted, peers: Callable[[], Iterable[StreamPeer]], of: Process = process) -> None:
+    def __init__(
+        self,
+        options: Budgeted,
+        peers: Callable[[], Iterable[StreamPeer]],
+        beside: Callable[[], int] = lambda: 0,
+        of: Process = process,
+    ) -> None:
         """Begin with nothing.
 
         Args:
             options: says what the mark of the socket is.
             peers: returns its peers.
+            beside: returns how many bytes are unread elsewhere than in their inboxes.
             of: what it is a part of.
         """
         super().__init__()
         self._options = options
         self._peers = peers
+        self._beside = beside
         self._process = of
         self._reported = 0
         self._gone: dict[StreamPeer, None] = {}
@@ -159,7 +167,8 @@ class Unread(_Gauge):
     def weigh(self) -> int:
         """Return how many bytes are unread; maybe in another thread."""
         peers = dict.fromkeys((*tuple(self._peers()), *tuple(self._gone)))
-        return sum([unread_of(peer) for peer in peers if peer.over_wire and (peer.inbox or peer.rest is not None)])
+        inboxes = [unread_of(peer) for peer in peers if peer.over_wire and (peer.inbox or peer.rest is not None)]
+        return sum(inboxes) + self._beside()
 
     def has_room(self) -> bool:
         """Return whether who has something unread may read on; call it once `arrived` has come to `allowed`."""

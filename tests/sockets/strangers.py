@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from types import TracebackType
 from typing import Self
@@ -35,8 +36,17 @@ class Stranger:
 
     async def read_all(self) -> None:
         """Read whatever comes, until the other side closes."""
-        while await self.read(1 << 20):
-            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(1 << 20)
+        while await loop.sock_recv_into(self.sock, buffer):
+            continue
+
+    def leave(self) -> None:
+        """Close after all that came is read: else the system resets the connection, and drops what is on its way."""
+        with contextlib.suppress(BlockingIOError):
+            while self.sock.recv(1 << 16):
+                continue
+        self.close()
 
     def close(self) -> None:
         """Leave."""
