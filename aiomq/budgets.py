@@ -132,7 +132,7 @@ _TABLE: Final = (
         "bytes",
         "socket",
         "messages of all peers that arrived and were not read",
-        "no connection is read until there is room",
+        "no connection is read whose inbox has something in it, until there is room",
     ),
     Budget(
         "sndhwm_bytes",

@@ -95,6 +95,10 @@ class Process(_Gauge):
             self.limit = int(chosen) if chosen.isascii() and chosen.isdigit() else memory_for_process() // SHARE
         return self.limit
 
+    def forked(self) -> None:
+        """Begin anew in a child: another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+
     def add(self, socket: Unread) -> None:
         """Weigh this socket too."""
         with self._lock:
@@ -119,6 +123,9 @@ class Process(_Gauge):
 
 process: Final = Process()
 """That of this process."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=process.forked)
 
 
 class Unread(_Gauge):
