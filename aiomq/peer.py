@@ -19,7 +19,7 @@ from aiomq.options import SocketOptions
 from aiomq.peer_protocols import Link, PeerOwner, Rest
 from aiomq.teardown import run_all
 from aiomq.tracker import Departures
-from aiomq.weights import EXACT_BELOW, Unsent, Weights, size_of
+from aiomq.weights import EXACT_BELOW, FEW, SMALL, Unsent, Weights, size_of
 
 __all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
 
@@ -158,6 +158,7 @@ class StreamPeer:
     def _make_room(self) -> bool:
         """The outbox is full, or has to be weighed: if it is full, write at once what the transport takes."""
         if self._looks and self._has_room():
+            self._set_limit()
             return True
         if self.link is not None:
             self.link.flush()
@@ -202,10 +203,22 @@ class StreamPeer:
 
     def left_behind(self) -> None:
         """The transport is full, and something stays in the outbox: find out whether that is too much."""
-        if self._is_weighed and self.writable and self._is_over():
+        if not self.writable or not self._is_weighed or (self._unsent is None and self._is_light()):
+            return
+        if self._is_over():
             self._limit = 0
             self.writable = False
             self.owner.peer_full()
+
+    def _is_light(self) -> bool:
+        """Whether what was put is many small messages, and too few to reach the mark: weighing them would cost more.
+
+        Larger ones are flushed one by one, so that the last one tells.
+        """
+        outbox, weights = self.outbox, self._weights
+        known, held = (0, 0) if weights is None else (weights.known, weights.held)
+        added = len(outbox) - known
+        return added > FEW and added * SMALL < self._mark - held and size_of(outbox[-1]) <= SMALL
 
     def reweigh(self) -> None:
         """Other peers of the socket have made room."""
@@ -301,8 +314,12 @@ class StreamPeer:
             departures.end()
 
     def _credit(self) -> None:
-        has_room = self._has_room() if self._looks else len(self.outbox) < self._count_limit
-        self._set_limit()
+        if self._looks:
+            has_room = self._has_room()
+            self._set_limit()
+        else:
+            self._limit = limit = self._hwm - self._unreported if self._hwm else UNLIMITED
+            has_room = len(self.outbox) < limit
         if has_room and not self.writable and not self.left:
             self.writable = True
             self.owner.peer_writable(self)

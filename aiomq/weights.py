@@ -14,10 +14,17 @@ from typing import Final, Protocol
 
 from aiomq.message import Item
 
-__all__ = ["EXACT_BELOW", "Unsent", "Weights", "size_of", "sizes_of"]
+__all__ = ["EXACT_BELOW", "FEW", "SMALL", "Unsent", "Weights", "size_of", "sizes_of"]
 
 EXACT_BELOW: Final = 4 << 20
 """A mark of fewer bytes is kept to the message, which costs more for each of them."""
+
+
+SMALL: Final = 4096
+"""Messages of more bytes are weighed at once, as each of them is flushed by itself."""
+
+FEW: Final = 8
+"""So few messages are weighed in any case."""
 
 
 def size_of(item: Item) -> int:
@@ -87,6 +94,11 @@ class Weights:
         """A mark was reached, and half of the bytes have not left since."""
         self._sizes: deque[int] = deque()
         self._unsent = unsent
+
+    @property
+    def known(self) -> int:
+        """How many messages were weighed."""
+        return len(self._sizes)
 
     def weigh(self, outbox: deque[Item]) -> None:
         """Weigh what was put since the last time."""

@@ -127,9 +127,7 @@ class Reading(Metering):
         assert decoder is not None
         inbox = peer.inbox
         hwm = peer.marks.rcvhwm or UNLIMITED  # as it is now: this option works at once
-        if (
-            not self._paused and self._allowed >= 0
-        ):  # most often all of it is decoded at once, and there is room for more
+        if not self._paused and self._allowed >= 0:  # most often all is decoded at once, and there is room for more
             items = decoder.take(hwm - len(inbox))
             if decoder.assembly.commands:
                 self._answer_commands()
