@@ -38,9 +38,9 @@ class Budgets(msgspec.Struct, kw_only=True):
     commands_per_second: int = 10_000
     message_bytes_max: int = 0
     message_frames_max: int = 1 << 20
-    rcvhwm_bytes: int = 0
+    rcvhwm_bytes: int = 64 * _MIB
     unread_bytes_max: int = 0
-    sndhwm_bytes: int = 0
+    sndhwm_bytes: int = 64 * _MIB
     unsent_bytes_max: int = 0
     topics_per_peer: int = 10_000
     topic_bytes_per_peer: int = 4 * _MIB
@@ -134,7 +134,7 @@ _TABLE: Final = (
         "bytes",
         "socket",
         "messages of all peers that arrived and were not read",
-        "no connection is read until there is room",
+        "no connection is read whose inbox has something in it, until there is room",
     ),
     Budget(
         "sndhwm_bytes",

@@ -31,10 +31,13 @@ from aiomq.message import Item
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
+from aiomq.peer import StreamPeer
 from aiomq.security import mechanism_for
 from aiomq.starting import Unstarted
 from aiomq.teardown import run_all
 from aiomq.transports.zap_client import ZapClient
+from aiomq.unread import Unread
+from aiomq.weights import Unsent
 from aiomq.zmtp.session import SessionConfig
 
 __all__ = ["SocketCore", "call_site"]
@@ -54,18 +57,15 @@ class SocketCore(DurableCore):
         self.made_at = made_at
         self.options: SocketOptions = default_options(socket_type)
         self.pattern: Pattern = PATTERNS[socket_type](self.options)
-        self.pattern.turned = self._turned
-        self.pattern.audience_changed = self.tell_watchers
-        self.pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
-        self.pattern.over_budget = self._cut  # type: ignore[assignment]  # as above
-        self.pattern.later = Chores(self).add
+        self._hear(self.pattern)
         self.accepts_subscriptions = self.pattern.accepts_subscriptions
         self.accepts_messages = self.pattern.accepts_messages
         self.accepts_memberships = self.pattern.accepts_memberships
         self.conflates = self.pattern.conflates
         self.lifecycle = self.pattern.lifecycle
-        if self.pattern.names_breaches:  # others pay nothing for it
-            received = checked(self.message_received, self.pattern.breach)
+        self.breach: Callable[[Item], str] | None = self.pattern.breach if self.pattern.names_breaches else None
+        if self.breach is not None:  # others pay nothing for it
+            received = checked(self.message_received, self.breach)
             self.message_received = received  # type: ignore[method-assign,assignment]  # the names of arguments differ
         self.loop: asyncio.AbstractEventLoop
         self.flusher: Flusher
@@ -86,6 +86,8 @@ class SocketCore(DurableCore):
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
         self.peers: set[CorePeer] = set()
+        self.unsent = Unsent(0)
+        self.unread = Unread(self.options, partial(_streams, self.peers), partial(_beside, self.pattern))
         self.last_endpoint = ""
         self.closed = False
         self.terminated = False
@@ -99,6 +101,14 @@ class SocketCore(DurableCore):
         """It was bound or connected before there was a loop, and has sent nothing since: see `waiting.settle`."""
         self._started_along = False
         """It got its loop by the use of another socket, or of the context."""
+
+    def _hear(self, pattern: Pattern) -> None:
+        """Let the pattern tell what it has to tell."""
+        pattern.turned = self._turned
+        pattern.audience_changed = self.tell_watchers
+        pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
+        pattern.over_budget = self._cut  # type: ignore[assignment]  # as above
+        pattern.later = Chores(self).add
 
     # -- where and whether it may be used ----------------------------------------------------------------------------
 
@@ -497,6 +507,14 @@ class SocketCore(DurableCore):
                 self.loop.call_soon_threadsafe(self.close, linger)
             except RuntimeError:  # it was closed since we looked
                 self.abandon()
+
+
+def _streams(peers: set[CorePeer]) -> list[StreamPeer]:
+    return [peer for peer in tuple(peers) if isinstance(peer, StreamPeer)]
+
+
+def _beside(pattern: Pattern) -> int:
+    return pattern.unread_bytes
 
 
 def _end_abandoned(peer: CorePeer) -> None:

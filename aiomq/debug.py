@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from aiomq.byte_marks import size_of
 from aiomq.context import Context, contexts
 from aiomq.core import SocketCore
 from aiomq.core_protocols import CorePeer, Endpoint
@@ -20,6 +19,7 @@ from aiomq.peer import StreamPeer
 from aiomq.socket_base import dials
 from aiomq.transports.connection import Connection
 from aiomq.transports.inproc import InprocPeer
+from aiomq.weights import size_of
 
 __all__ = [
     "OpenContext",

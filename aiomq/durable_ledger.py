@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
-from aiomq.byte_marks import ByteMarkedPeer
+from aiomq.byte_marks import outbox_marks
 from aiomq.conflating import ConflatingPeer
 from aiomq.durable_store import Store, StoredPeer
 from aiomq.errors import ZMQError
@@ -325,10 +325,6 @@ class _RecordedStreamPeer(RecordedPeer):
     __slots__ = ("ledger",)
 
 
-class _RecordedByteMarkedPeer(RecordedPeer, ByteMarkedPeer):
-    __slots__ = ("ledger",)
-
-
 class _RecordedConflatingPeer(RecordedPeer, ConflatingPeer):
     __slots__ = ("ledger",)
 
@@ -338,11 +334,10 @@ def recorded_peer(
 ) -> StreamPeer:
     """Make the peer of an endpoint that was bound with these options, for a socket with a store."""
     peer: RecordedPeer
-    if options.sndhwm_bytes and not options.conflate:
-        peer = _RecordedByteMarkedPeer(owner, flusher, endpoint, options.sndhwm_bytes)
-    elif options.conflate and any(owner.conflates):
+    if options.conflate and any(owner.conflates):
         peer = _RecordedConflatingPeer(owner, flusher, endpoint)
     else:
-        peer = _RecordedStreamPeer(owner, flusher, endpoint)
+        mark, unsent = outbox_marks(owner, options)
+        peer = _RecordedStreamPeer(owner, flusher, endpoint, mark=mark, unsent=unsent)
     peer.ledger = ledger
     return peer

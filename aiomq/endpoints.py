@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from aiomq.budgets import BUDGETS
 from aiomq.constants import Event, SecurityMechanism
 from aiomq.core import SocketCore
 from aiomq.core_protocols import Endpoint
@@ -12,14 +13,13 @@ from aiomq.endpoint import InprocEndpoint, IpcEndpoint, TcpEndpoint, TipcEndpoin
 from aiomq.errors import ZMQBindError, ZMQError
 from aiomq.security import check_handler, check_security
 from aiomq.socket_types import PLAIN_DATAGRAMS, RAW_STREAMS, check_transport
-from aiomq.transports.byte_marks import ByteMarkedConnection
 from aiomq.transports.connection import Connection
 from aiomq.transports.dialer import Dialer
 from aiomq.transports.inproc_names import InprocDialer, InprocListener, InprocNames
 from aiomq.transports.ipc import IpcTransport
 from aiomq.transports.listener import Listener
 from aiomq.transports.raw import RawConnection
-from aiomq.transports.recorded import RecordedByteMarkedConnection, RecordedConnection
+from aiomq.transports.recorded import RecordedConnection
 from aiomq.transports.tcp import TcpTransport
 from aiomq.transports.tipc import TipcTransport
 from aiomq.transports.udp import DatagramCodec, GroupCodec, PlainCodec, UdpDialer, UdpListener
@@ -37,8 +37,8 @@ def _connection_type(core: SocketCore) -> type[Connection]:
     if core.socket_type in RAW_STREAMS:
         return RawConnection
     if core.durable is not None and core.durable.ledger is not None:
-        return RecordedByteMarkedConnection if core.options.rcvhwm_bytes else RecordedConnection
-    return ByteMarkedConnection if core.options.rcvhwm_bytes else Connection
+        return RecordedConnection
+    return Connection
 
 
 def _codec(core: SocketCore) -> DatagramCodec:
@@ -57,8 +57,8 @@ def _check_secured(core: SocketCore, scheme: str) -> None:
         raise ZMQError(errno.EINVAL, f"{what}. Unset the security options")
 
 
-_BYTE_MARKED: Final = frozenset({"tcp", "ipc"})
-"""Transports whose queues can be bounded in bytes."""
+_COUNTED: Final = frozenset({"inproc", "udp"})
+"""Schemes whose queues are bounded by the number of messages alone."""
 
 _NO_SOCKET: Final = frozenset({None, errno.ENODEV, errno.EPROTONOSUPPORT})
 """What `bind` fails with before there is a system socket: all other failures close one, and tell of that too."""
@@ -100,14 +100,19 @@ def make_listener(core: SocketCore, names: InprocNames, address: str) -> Endpoin
 
 
 def _check_byte_marks(core: SocketCore, scheme: str) -> None:
-    """Refuse marks in bytes where nobody would look at them."""
+    """Refuse marks in bytes that somebody has set, where nobody would look at them."""
     options = core.options
-    if (options.sndhwm_bytes or options.rcvhwm_bytes) and scheme not in _BYTE_MARKED:
+    chosen = [name for name in ("sndhwm_bytes", "rcvhwm_bytes") if getattr(options, name) not in {0, _default(name)}]
+    if chosen and scheme in _COUNTED:
         raise ZMQError(
             errno.EINVAL,
             f"sndhwm_bytes and rcvhwm_bytes bound queues over tcp and ipc, not over {scheme}: set them to 0 for this"
             " endpoint, and bound it by messages (SNDHWM, RCVHWM)",
         )
+
+
+def _default(name: str) -> int:
+    return BUDGETS[name].default
 
 
 def _adopting(core: SocketCore, listener: Endpoint) -> Endpoint:

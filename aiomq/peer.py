@@ -11,14 +11,15 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
-from aiomq.counters import Tally
 from aiomq.flusher import Flusher
 from aiomq.message import Control, Item, Message
 from aiomq.options import SocketOptions
+from aiomq.peer_protocols import Link, PeerOwner, Rest
 from aiomq.teardown import run_all
 from aiomq.tracker import Departures
+from aiomq.weights import EXACT_BELOW, FEW, SMALL, Unsent, Weights, size_of
 
 __all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
 
@@ -41,60 +42,6 @@ def low_water_mark(hwm: int) -> int:
     return (hwm + 1) // 2
 
 
-class PeerOwner(Protocol):
-    """The socket, as its peers see it: the protocol one level above the connections'."""
-
-    options: SocketOptions
-    tally: Tally
-    accepts_subscriptions: bool
-    accepts_memberships: bool
-    accepts_messages: bool
-    conflates: tuple[bool, bool]
-
-    def peer_attached(self, peer: StreamPeer) -> None:
-        """A link exists now."""
-
-    def message_received(self, peer: StreamPeer, count: int) -> None:
-        """So many items were added to the peer's inbox."""
-
-    def inbox_full(self) -> None:
-        """A peer's inbox is full, and gives credit at its `low_water` from now on."""
-
-    def peer_writable(self, peer: StreamPeer) -> None:
-        """A full peer has room again."""
-
-    def peer_corked(self, peer: StreamPeer, append: Callable[[Item], None], room: int) -> None:
-        """Until the turn ends a peer only collects messages; it has room for so many, and for another one then."""
-
-    def peer_full(self) -> None:
-        """A peer has no more room: the loop should get a turn before the next message is sent."""
-
-    def peer_detached(self, peer: StreamPeer) -> None:
-        """The link is gone for good."""
-
-    def link_made(self) -> None:
-        """A peer has a connection now, whose handshake is over."""
-
-    def link_lost(self) -> None:
-        """A peer has no connection any longer."""
-
-
-class Link(Protocol):
-    """What carries a peer's messages at the moment."""
-
-    def flush(self) -> None:
-        """Write what is in the outbox, as far as the transport takes it; call `flushed` on the peer."""
-
-    def refill(self) -> None:
-        """The inbox ran low: decode and read on."""
-
-    def end(self, reason: str = "", budget: str = "") -> None:
-        """The peer is closed: end the connection, and let monitors know why; a budget that it went over is counted."""
-
-    def finish(self, linger: float | None) -> None:
-        """End the connection when everything queued has left, or after so many seconds (None: no limit)."""
-
-
 class StreamPeer:
     """A peer whose messages travel over connections, one after the other."""
 
@@ -104,7 +51,11 @@ class StreamPeer:
         "_discarded",
         "_hwm",
         "_limit",
+        "_looks",
+        "_mark",
         "_unreported",
+        "_unsent",
+        "_weights",
         "address",
         "corked",
         "dropped",
@@ -119,13 +70,24 @@ class StreamPeer:
         "outbox",
         "owner",
         "properties",
+        "raw_bytes",
         "received",
+        "rest",
         "routing_id",
         "sent",
         "writable",
     )
 
-    def __init__(self, owner: PeerOwner, flusher: Flusher, endpoint: str, *, conflate: bool = False) -> None:
+    def __init__(
+        self,
+        owner: PeerOwner,
+        flusher: Flusher,
+        endpoint: str,
+        *,
+        conflate: bool = False,
+        mark: int = 0,
+        unsent: Unsent | None = None,
+    ) -> None:
         latest_in, latest_out = owner.conflates if conflate else (False, False)
         self.owner = owner
         self.marks = NO_MARKS if latest_in or latest_out else owner.options
@@ -143,8 +105,19 @@ class StreamPeer:
         self.corked = True  # nothing can be flushed before there is a link
         self.link: Link | None = None
         self.sent = self.received = self.dropped = 0
+        self.rest: Rest | None = None
+        """What connections that are gone have left, and is not decoded yet."""
+        self.raw_bytes = 0
+        """Bytes that were read, and are kept until there is room to decode them."""
         self._departures: Departures | None = None
         self._discarded = 0
+        self._mark = mark
+        """Bytes in the outbox at which it is full; 0 for any."""
+        self._unsent = unsent
+        """The same for all peers of the socket together."""
+        self._weights: Weights | None = None  # most peers never have anything to weigh
+        self._looks = mark > 0 or unsent is not None
+        """Each `put` is to find out whether there is room, whatever the number of messages."""
         self._unreported = 0
         self._hwm = 0
         self._limit = UNLIMITED
@@ -166,11 +139,15 @@ class StreamPeer:
     @property
     def room(self) -> int:
         """How many messages `put_many` may add so that the peer stays writable."""
-        return self._limit - len(self.outbox) - 1
+        if self._keeps_to_message:
+            return 0
+        return self._count_limit - len(self.outbox) - 1
 
     def put_many(self, messages: Sequence[Message]) -> None:
         """Queue as many whole messages as there is `room` for."""
         self.outbox.extend(messages)
+        if self._looks and self._is_over():
+            self.writable = False
         self.hold()
 
     def hold(self) -> None:
@@ -179,20 +156,95 @@ class StreamPeer:
             self.flusher.hold(self)
 
     def _make_room(self) -> bool:
-        """The outbox is full: write at once what the transport takes."""
+        """The outbox is full, or has to be weighed: if it is full, write at once what the transport takes."""
+        if self._looks and self._has_room():
+            self._set_limit()
+            return True
         if self.link is not None:
             self.link.flush()
-            if len(self.outbox) < self._limit:
+            if self._has_room():
                 return True
         self.writable = False
         self.owner.peer_full()
         return False
+
+    # -- bytes in the outbox -----------------------------------------------------------------------------------------
+
+    @property
+    def _is_weighed(self) -> bool:
+        return self._mark > 0 or self._unsent is not None
+
+    @property
+    def _keeps_to_message(self) -> bool:
+        return 0 < self._mark < EXACT_BELOW
+
+    @property
+    def _count_limit(self) -> int:
+        return self._hwm - self._unreported if self._hwm else UNLIMITED
+
+    def _set_limit(self) -> None:
+        self._limit = 0 if self._looks else self._count_limit
+
+    def _has_room(self) -> bool:
+        return len(self.outbox) < self._count_limit and not self._is_over()
+
+    def _is_over(self) -> bool:
+        """Weigh what was put, and return whether it is too much."""
+        weights = self._weights
+        if weights is None:
+            if not self.outbox or not self._is_weighed:
+                self._looks = self._is_weighed and (self.link is None or self._keeps_to_message)
+                return False
+            weights = self._weights = Weights(self._mark, self._unsent)
+        weights.weigh(self.outbox)
+        is_over = weights.look(self)
+        self._looks = is_over or self.link is None or self._keeps_to_message
+        return is_over
+
+    def left_behind(self) -> None:
+        """The transport is full, and something stays in the outbox: find out whether that is too much."""
+        if not self.writable or not self._is_weighed or (self._unsent is None and self._is_light()):
+            return
+        if self._is_over():
+            self._limit = 0
+            self.writable = False
+            self.owner.peer_full()
+
+    def _is_light(self) -> bool:
+        """Whether what was put is many small messages, and too few to reach the mark: weighing them would cost more.
+
+        Larger ones are flushed one by one, so that the last one tells.
+        """
+        outbox, weights = self.outbox, self._weights
+        known, held = (0, 0) if weights is None else (weights.known, weights.held)
+        added = len(outbox) - known
+        return added > FEW and added * SMALL < self._mark - held and size_of(outbox[-1]) <= SMALL
+
+    def reweigh(self) -> None:
+        """Other peers of the socket have made room."""
+        if not self.left:
+            self._credit()
+
+    def _drop_excess(self, message: Message) -> None:
+        """Drop of the oldest messages all but one of those that have to go for this one."""
+        weights = self._weights
+        if weights is not None:
+            weights.weigh(self.outbox)
+            count = weights.excess(self.outbox, size_of(message))
+            for _ in range(count):
+                self.outbox.popleft()
+            self._discarded += count
+            self.dropped += count
+            weights.left(count + 1)
+
+    # -- more of the outbox ------------------------------------------------------------------------------------------
 
     def replace_oldest(self, message: Message) -> bool:
         """Drop the oldest message that waits here, and queue this one; False if none waits."""
         outbox = self.outbox
         if not outbox:
             return False
+        self._drop_excess(message)
         outbox.popleft()
         outbox.append(message)
         self._discarded += 1
@@ -209,6 +261,8 @@ class StreamPeer:
     def discard_outbox(self) -> None:
         """Throw away what is queued and not on its way."""
         self.outbox.clear()
+        if self._weights is not None:
+            self._weights.clear()
         self._unreported = 0
         self._end_departures()
         self._credit()
@@ -229,10 +283,14 @@ class StreamPeer:
         self.sent += count
         if self.left:  # and was counted by its owner then
             self.owner.tally.sent += count
+        weights = self._weights
+        if weights is not None:
+            weights.left(count)
         if self._hwm:
             self._unreported = (self._unreported + count) % low_water_mark(self._hwm)
             self._credit()
-
+        elif weights is not None:
+            self._credit()
         if self._departures is not None and not self._departures.left(self.sent + self._discarded):
             self._departures = None
 
@@ -256,8 +314,13 @@ class StreamPeer:
             departures.end()
 
     def _credit(self) -> None:
-        self._limit = self._hwm - self._unreported if self._hwm else UNLIMITED
-        if not self.writable and len(self.outbox) < self._limit and not self.left:
+        if self._looks:
+            has_room = self._has_room()
+            self._set_limit()
+        else:
+            self._limit = limit = self._hwm - self._unreported if self._hwm else UNLIMITED
+            has_room = len(self.outbox) < limit
+        if has_room and not self.writable and not self.left:
             self.writable = True
             self.owner.peer_writable(self)
 
@@ -265,8 +328,8 @@ class StreamPeer:
         """Apply the owner's SNDHWM (messages; 0 is no limit); the mark of the inbox is looked up at every read."""
         self._hwm = self.marks.sndhwm
         self._unreported = 0
-        self._limit = self._hwm or UNLIMITED
-        if len(self.outbox) < self._limit:
+        self._set_limit()
+        if self._has_room():
             self._credit()
         else:
             self.writable = False
@@ -275,7 +338,9 @@ class StreamPeer:
 
     def inbox_low(self) -> None:
         """The inbox ran down to `low_water`."""
-        if self.link is not None:
+        if self.rest is not None:
+            self.rest.refill()
+        elif self.link is not None:
             self.link.refill()
 
     # -- the link ----------------------------------------------------------------------------------------------------
@@ -284,6 +349,7 @@ class StreamPeer:
         """A connection is ready to carry messages."""
         self.link = link
         self.corked = False
+        self._look_or_not()
         self.owner.link_made()
         link.flush()
 
@@ -292,7 +358,22 @@ class StreamPeer:
         if self.link is not None:
             self.link = None
             self.corked = True
+            self._look_or_not()
             self.owner.link_lost()
+
+    def _look_or_not(self) -> None:
+        """What is put without a link is weighed at once: no flush will do it."""
+        if self._is_weighed:
+            is_over = self._weights is not None and self._weights.is_over
+            self._looks = is_over or self.link is None or self._keeps_to_message
+            self._set_limit()
+
+    def _end_weights(self) -> None:
+        """Nothing of what is queued will leave: it counts no longer."""
+        weights, self._weights = self._weights, None
+        self._mark, self._unsent, self._looks = 0, None, False
+        if weights is not None:
+            weights.clear()
 
     def leave(self, *, drop: bool = False) -> None:
         """Take no further part in the socket's pattern; what is queued to go out may still go.
@@ -304,11 +385,13 @@ class StreamPeer:
             self.writable = False
             if drop:
                 self.inbox.clear()
+                self.rest = None
+                self.raw_bytes = 0
             run_all(lambda: self.owner.peer_detached(self), *((self.inbox_low,) if drop else ()))
 
     def close(self, reason: str = "", budget: str = "", /) -> None:
         """End this link for good; monitors are told the reason, and a budget that the peer went over is counted."""
-        run_all(self.leave, lambda: self._end_link(reason, budget), self._end_departures)
+        run_all(self.leave, lambda: self._end_link(reason, budget), self._end_departures, self._end_weights)
 
     def _end_link(self, reason: str, budget: str) -> None:
         link = self.link

@@ -325,6 +325,11 @@ class Pattern:
 
     # -- called as things happen to peers ----------------------------------------------------------------------------
 
+    @property
+    def unread_bytes(self) -> int:
+        """The bytes that wait for the user elsewhere than in inboxes."""
+        return 0
+
     def breach(self, item: Item) -> str:
         """Return how an item breaks the rules of the type, so that the connection it came over ends; "" for not."""
         return ""

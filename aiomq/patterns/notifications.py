@@ -1,10 +1,11 @@
 """What an XPUB has to tell its user: subscriptions, cancellations, and the messages that XSUBs sent upstream.
 
-The queue is bounded by RCVHWM. Whatever can wait in a peer's inbox is left there when the queue is full, so that the
-peer's connection is paused. Subscriptions of the ordinary kind do not wait, because an XPUB whose user never reads must
-still publish to new subscribers; instead a notification that undoes an unread one cancels it out, so that the queue
-then grows with the topics that exist and not with the comings and goings of peers. Beyond RCVHWM there is at most one
-piece of news for each topic that exists, or that the user was told of: so the budgets of topics bound this, too.
+The queue is bounded by RCVHWM and by `rcvhwm_bytes`, as the inbox of one peer is. Whatever can wait in a peer's inbox
+is left there when the queue is full, so that the peer's connection is paused. Subscriptions of the ordinary kind do
+not wait, because an XPUB whose user never reads must still publish to new subscribers; instead a notification that
+undoes an unread one cancels it out, so that the queue then grows with the topics that exist and not with the comings
+and goings of peers. Beyond the marks there is at most one piece of news for each topic that exists, or that the user
+was told of: so the budgets of topics bound this, too.
 """
 
 from __future__ import annotations
@@ -38,11 +39,19 @@ class _Entry:
         self.peer: Final = peer
         self.subscribe: Final = subscribe
 
+    @property
+    def size(self) -> int:
+        """The bytes of the message, as the user gets it; 0 of a void entry."""
+        message = self.message
+        if isinstance(message, tuple):
+            return sum(map(len, message))
+        return 0 if message is None else len(message) + (self.subscribe is not None)
+
 
 class Notifications:
     """The messages that an XPUB's user has not read yet, each with the peer that it came from."""
 
-    __slots__ = ("_entries", "_latest", "_options", "_void")
+    __slots__ = ("_entries", "_latest", "_options", "_void", "held")
 
     def __init__(self, options: SocketOptions) -> None:
         self._options = options
@@ -50,6 +59,8 @@ class Notifications:
         self._latest: dict[bytes, _Entry] = {}
         self._void = 0
         """How many entries were cancelled out, and are passed over when their turn comes."""
+        self.held = 0
+        """Bytes of the messages, what tells of subscriptions included."""
 
     def __len__(self) -> int:
         return len(self._entries) - self._void
@@ -57,15 +68,16 @@ class Notifications:
     @property
     def is_full(self) -> bool:
         """Whether what can wait must wait."""
-        return len(self) >= self._options.rcvhwm > 0
+        options = self._options
+        return len(self) >= options.rcvhwm > 0 or self.held >= options.rcvhwm_bytes > 0
 
     def put(self, message: Message, peer: Peer | None) -> None:
         """Queue a message for the user; `peer` is where it came from, None if that peer is gone."""
-        self._entries.append(_Entry(message, peer, None))
+        self._append(_Entry(message, peer, None))
 
     def tell(self, change: Subscription, peer: Peer | None) -> None:
         """Queue the news of one subscription or cancellation."""
-        self._entries.append(_Entry(change.topic, peer, change.subscribe))
+        self._append(_Entry(change.topic, peer, change.subscribe))
 
     def announce(self, change: Subscription, peer: Peer | None) -> None:
         """Queue the news that a topic has its first subscriber, or lost its last.
@@ -80,11 +92,16 @@ class Notifications:
                     self._cancel_out(topic, latest)
                 return
         entry = _Entry(topic, peer, change.subscribe)
-        self._entries.append(entry)
+        self._append(entry)
         self._latest[topic] = entry
+
+    def _append(self, entry: _Entry) -> None:
+        self._entries.append(entry)
+        self.held += entry.size
 
     def _cancel_out(self, topic: bytes, entry: _Entry) -> None:
         del self._latest[topic]
+        self.held -= entry.size
         if self._entries[-1] is entry:  # somebody who came and went
             self._entries.pop()
             return
@@ -106,13 +123,14 @@ class Notifications:
             message = entry.message
             if message is None:
                 self._void -= 1
-            elif entry.subscribe is None:
+                continue
+            self.held -= entry.size
+            if entry.subscribe is None:
                 return message, entry.peer
-            else:
-                assert type(message) is bytes
-                if self._latest.get(message) is entry:
-                    del self._latest[message]
-                return (b"\x01" if entry.subscribe else b"\x00") + message, entry.peer
+            assert type(message) is bytes
+            if self._latest.get(message) is entry:
+                del self._latest[message]
+            return (b"\x01" if entry.subscribe else b"\x00") + message, entry.peer
         return None
 
     def __repr__(self) -> str:

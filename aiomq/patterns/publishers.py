@@ -301,6 +301,11 @@ class XPubPattern(_Publisher):
         self._resume()
         return message
 
+    @property
+    def unread_bytes(self) -> int:
+        """The bytes of notifications and user messages that were not read."""
+        return self._notifications.held
+
     def sender(self) -> Peer | None:
         """Return the peer that the notification or message received last came from; None if it is gone."""
         return self._last_peer

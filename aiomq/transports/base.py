@@ -15,6 +15,7 @@ from aiomq.peer import PeerOwner, StreamPeer
 from aiomq.transports.connection import Connection
 from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.zap_client import ZapClient
+from aiomq.unread import Unread
 from aiomq.zmtp.session import SessionConfig
 
 __all__ = ["Address", "ConnectionFactory", "SocketHost", "StreamTransport", "TargetT_contra"]
@@ -136,6 +137,7 @@ class SocketHost(PeerOwner, Protocol):
     lifecycle: frozenset[SocketOption]
     leaving: set[object]
     zap: ZapClient
+    unread: Unread
 
     def session_config(self, options: SocketOptions) -> SessionConfig:
         """What to announce and accept in a handshake."""

@@ -19,16 +19,20 @@ from typing import Final, cast
 from aiomq.constants import Event
 from aiomq.counters import Tally
 from aiomq.options import SocketOptions
+from aiomq.rest import Rest
 from aiomq.teardown import run_all
 from aiomq.transports.addresses import address_text
 from aiomq.transports.connection_host import ConnectionHost
 from aiomq.transports.credentials import credentials_text
+from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import heartbeat_for
+from aiomq.transports.pace import Pace, pace_for
 from aiomq.transports.patience import Patience
 from aiomq.transports.peer_properties import peer_address
 from aiomq.transports.reading import Reading
 from aiomq.transports.unsent import held_by_system
 from aiomq.transports.zap_client import Verdict, ZapQuestion
+from aiomq.zmtp.allowance import UNBOUNDED, Allowance
 from aiomq.zmtp.codecs import Encoder, codec_for
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import FrameDecoder, FrameEncoder
@@ -68,6 +72,7 @@ class Connection(Reading):
         "_kill_timer",
         "_lost_by",
         "_options",
+        "_pace",
         "_question",
         "_session",
         "_unwritten",
@@ -84,7 +89,7 @@ class Connection(Reading):
     )
 
     def __init__(self, host: ConnectionHost, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
-        super().__init__(loop)
+        super().__init__(loop, options)
         self.host = host
         self.loop = loop
         self.address = ""
@@ -97,6 +102,7 @@ class Connection(Reading):
         self.lost = False
         self.transport: asyncio.Transport
         self._options = options
+        self._unread = host.unread
         self._session = Session(host.session_config())
         self._encoder: Encoder
         self._closing = False
@@ -108,6 +114,7 @@ class Connection(Reading):
         self.handed = 0
         """Bytes that the transport was given since the handshake, or will be before anything else."""
         self._handshake_limit: Patience | None = None
+        self._pace: Pace | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
         self._lost_by: Exception | None = None
         self._question: ZapQuestion | None = None
@@ -190,10 +197,12 @@ class Connection(Reading):
             if self.peer is not None:
                 self._deliver_rest()
         finally:  # whatever that raised, the connection must not stay
-            if self.peer is not None and self._allowance.left <= 0 and self._has_rest():
+            if self._rest_waits():
                 self._waits_turn = True
                 self._turns.wait(self)
             else:
+                if self._decoder is not None:  # what the user makes room for from now on comes at once
+                    self._decoder.assembly.allowance = Allowance(UNBOUNDED)
                 run_all(
                     self._deliver_departed,
                     self._discard_rest,
@@ -209,11 +218,13 @@ class Connection(Reading):
     def _discard_rest(self) -> None:
         """Let go of what leads nowhere: a message that is not whole, a batch that is not written."""
         self._unwritten = self._held_commands = None
-        if self._decoder is not None:
+        rest = None if self.peer is None else self.peer.rest
+        if self._decoder is not None and not (isinstance(rest, Rest) and rest.holds(self._decoder)):
             self._decoder.assembly.discard()
 
     def _leave_peer(self) -> None:
         if self.peer is not None:
+            self._unread.left(self.peer)
             self.peer.detach_link()
 
     def _tell_end(self, exc: Exception | None) -> None:
@@ -287,11 +298,12 @@ class Connection(Reading):
             self._handshake_limit.stop()
             self._handshake_limit = None
         self._decoder, self._encoder = codec_for(session, self._options.maxmsgsize)
-        self._knows_lone = self.takes_lone and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
+        self._knows_lone = not self._is_exact and type(self._decoder) is FrameDecoder  # not that of encrypted traffic
         self.routing_id = info.routing_id
         if info.version >= (3, 0):
             self.host.emit(Event.HANDSHAKE_SUCCEEDED, self)
             self._heartbeat = heartbeat_for(self._options, self.loop, self)
+        self._pace = pace_for(self._options, self.loop, self)
         lifecycle = self.host.lifecycle
         if lifecycle.hello:
             self._write(self._encoder.encode(deque((lifecycle.hello,)))[0])
@@ -303,6 +315,8 @@ class Connection(Reading):
         assembly.keeps_subscriptions = self.peer.owner.accepts_subscriptions
         assembly.keeps_memberships = self.peer.owner.accepts_memberships
         assembly.large_given_up = self._give_up_large
+        if self.peer.rest is not None:
+            self._read_on(self.peer, is_full=True, low_water=self.peer.low_water)
         leftover = session.leftover()
         if told := [*lifecycle.arrived, *session.injected]:
             self._deliver(told)
@@ -334,6 +348,14 @@ class Connection(Reading):
         """Return how many bytes have ever left for the peer, as far as the system tells."""
         return self.handed - self.unsent_bytes() - self._held_by_system()
 
+    def has_to_send(self) -> bool:
+        """Whether something waits here to leave; what the system holds is not here."""
+        return bool(self.peer is not None and self.peer.outbox) or self.unsent_bytes() > 0
+
+    def stands_still(self, error: ZmtpError) -> None:
+        """Cut a connection on which nothing has moved for too long."""
+        self._cut(error)
+
     def _held_by_system(self) -> int:
         return 0 if self.lost else held_by_system(self.transport.get_extra_info("socket"))
 
@@ -359,6 +381,8 @@ class Connection(Reading):
                 for _ in range(count):
                     outbox.popleft()
             peer.flushed(count)
+        if outbox:
+            peer.left_behind()
         if self._finishing and not outbox and not self._unwritten:
             self._close()
 
@@ -483,11 +507,13 @@ class Connection(Reading):
             self._closing = self._ended_here = True
 
     def _stop_timers(self) -> None:
-        steps: list[Callable[[], object]] = []
+        steps: list[Callable[[], object]] = [lambda: hangups_of(self.loop).forget(self)]
         if self._heartbeat is not None:
             steps.append(self._heartbeat.stop)
         if self._handshake_limit is not None:
             steps.append(self._handshake_limit.stop)
+        if self._pace is not None:
+            steps.append(self._pace.stop)
         if self._kill_timer is not None:
             steps.append(self._kill_timer.cancel)
         if self._question is not None:

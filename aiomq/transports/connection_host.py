@@ -8,6 +8,7 @@ from aiomq.constants import Event
 from aiomq.peer import StreamPeer
 from aiomq.transports.lifecycle import LifecycleMessages
 from aiomq.transports.zap_client import ZapClient
+from aiomq.unread import Unread
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ class ConnectionHost(Protocol):
 
     lifecycle: LifecycleMessages
     """What the endpoint says and tells of each of its connections."""
+
+    @property
+    def unread(self) -> Unread:
+        """What all connections of the socket have read and nobody has taken."""
 
     def session_config(self) -> SessionConfig:
         """What to announce and accept in the handshake."""

@@ -26,6 +26,7 @@ from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.lifecycle import LifecycleMessages
 from aiomq.transports.peer_properties import peer_properties
 from aiomq.transports.zap_client import ZapClient
+from aiomq.unread import Unread
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
@@ -211,6 +212,11 @@ class Dialer(Generic[TargetT_contra]):
     def session_config(self) -> SessionConfig:
         """What to announce and accept in the handshake."""
         return self._config
+
+    @property
+    def unread(self) -> Unread:
+        """What all connections of the socket have read and nobody has taken."""
+        return self._owner.unread
 
     @property
     def zap(self) -> ZapClient:

@@ -13,6 +13,7 @@ from typing import Final
 from aiomq.message import Item
 from aiomq.teardown import run_all
 from aiomq.transports.connection import Connection
+from aiomq.transports.pace import pace_for
 from aiomq.zmtp.frames import BATCH_BYTES, FrameDecoder, FrameEncoder
 from aiomq.zmtp.session import PeerInfo
 
@@ -87,6 +88,7 @@ class RawConnection(Connection):
             return
         self._decoder = _ChunkDecoder()
         self._encoder = _ChunkEncoder(subscription_commands=False)
+        self._pace = pace_for(self._options, self.loop, self)
         self.peer = self.host.connection_ready(self, _NOBODY)
         self._notify()
 

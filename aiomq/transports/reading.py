@@ -8,15 +8,17 @@ turn (`turns`), for what fills no inbox.
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from typing import Final
 
 from aiomq.message import Item
 from aiomq.options import SocketOptions
-from aiomq.peer import UNLIMITED, StreamPeer, low_water_mark
+from aiomq.peer import UNLIMITED, StreamPeer
+from aiomq.rest import Pile, Rest, Source
+from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import Heartbeat, answer_commands
+from aiomq.transports.metering import Metering
 from aiomq.transports.scratch import scratch_for
 from aiomq.transports.turns import TURN, turns_for
-from aiomq.zmtp.codecs import Decoder
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import LONGEST_LONE, FrameDecoder
 
@@ -30,15 +32,13 @@ _RATE_SECONDS: Final = 1.0
 """`commands_per_second` counts over so many seconds at least."""
 
 
-class Reading(asyncio.BufferedProtocol):
+class Reading(Metering):
     """What a connection knows of the bytes that come in."""
-
-    takes_lone: ClassVar[bool] = True
-    """Whether one message, in an empty inbox, may go past `_deliver`."""
 
     __slots__ = (
         "_allowance",
         "_decoder",
+        "_drained_at",
         "_error",
         "_heartbeat",
         "_knows_lone",
@@ -51,12 +51,14 @@ class Reading(asyncio.BufferedProtocol):
         "peer",
     )
 
+    fd: int
     loop: asyncio.AbstractEventLoop
     lost: bool
     transport: asyncio.Transport
     _options: SocketOptions
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: SocketOptions) -> None:
+        super().__init__(options)
         self._turns = turns_for(loop)
         self._allowance = self._turns.allowance
         self._rated_at = loop.time()
@@ -64,7 +66,9 @@ class Reading(asyncio.BufferedProtocol):
         self._waits_turn = False
         """Reading is paused until the allowance of a later turn."""
         self.peer: StreamPeer | None = None
-        self._decoder: Decoder | None = None
+        self._decoder: Source | None = None
+        self._drained_at = 0
+        """The other side has gone: when so many bytes have arrived, the rest stays in the system; 0 if it has not."""
         self._error: Exception | None = None
         self._heartbeat: Heartbeat | None = None
         self._knows_lone = False
@@ -109,7 +113,10 @@ class Reading(asyncio.BufferedProtocol):
             decoder = self._decoder
             if decoder is None:
                 self._receive_handshake(self._scratch[:nbytes])
-            elif decoder.assembly.room is not None:
+                return
+            self._arrived += nbytes
+            self._unread.arrived += nbytes
+            if decoder.assembly.room is not None:
                 item, whole = decoder.assembly.fill_large(nbytes)
                 if whole and item is not None:
                     self._deliver([item])
@@ -145,25 +152,24 @@ class Reading(asyncio.BufferedProtocol):
         assert decoder is not None
         inbox = peer.inbox
         hwm = peer.marks.rcvhwm or UNLIMITED  # as it is now: this option works at once
-        if not self._paused:  # most often all of it is decoded at once, and there is room for more
+        if not self._paused and self._allowed >= 0:  # most often all is decoded at once, and there is room for more
             items = decoder.take(hwm - len(inbox))
             if decoder.assembly.commands:
                 self._answer_commands()
             if items:
                 self._deliver(items)
-            if decoder.starved and len(inbox) < hwm:
+            if decoder.starved and len(inbox) < hwm and self._may_go_on():
                 if self._allowance.left < TURN or len(items) > MANY:
                     self._charge(len(items) // 16)
                 return
         self._pump_on(peer, decoder, hwm)
 
-    def _pump_on(self, peer: StreamPeer, decoder: Decoder, hwm: int) -> None:
+    def _pump_on(self, peer: StreamPeer, decoder: Source, hwm: int) -> None:
         """Decode while there is room, and pause or resume reading."""
-        inbox = peer.inbox
         self._pumping = True
         try:
-            while not decoder.starved and len(inbox) < hwm and self._allowance.left > 0:
-                items = decoder.take(hwm - len(inbox))
+            while not decoder.starved and self._allowance.left > 0 and (room := self._room(peer, hwm)) > 0:
+                items = decoder.take(room)
                 self._allowance.left -= len(items)  # of a type that takes them out at once, such as XPUB
                 if decoder.assembly.commands:
                     self._answer_commands()
@@ -173,10 +179,11 @@ class Reading(asyncio.BufferedProtocol):
             self._pumping = False
         decoder.detach_chunk()
         self._charge(0)
-        if self._waits_turn and len(inbox) < hwm:
+        has_room = self._room(peer, hwm) > 0
+        if self._waits_turn and has_room:
             return
-        is_full = not decoder.starved or len(inbox) >= hwm
-        self._read_on(peer, is_full=is_full, low_water=hwm - low_water_mark(hwm))
+        is_full = not decoder.starved or not has_room
+        self._read_on(peer, is_full=is_full, low_water=self._low_water(peer, hwm) if is_full else -1)
 
     def _read_on(self, peer: StreamPeer, *, is_full: bool, low_water: int) -> None:
         """Pause reading until a full inbox is down to its low-water mark; go on where there is room."""
@@ -186,12 +193,18 @@ class Reading(asyncio.BufferedProtocol):
                 self._paused = True
                 if not self._waits_turn:
                     self.transport.pause_reading()
+                hangups_of(self.loop).watch(self)
                 if self._heartbeat is not None:
                     self._heartbeat.reading_paused()
                 peer.owner.inbox_full()
+            elif 0 < self._drained_at <= self._arrived:
+                self._drained_at = 0
+                self.transport.pause_reading()
         elif self._paused:
             peer.low_water = -1
             self._paused = False
+            self._drained_at = 0
+            hangups_of(self.loop).forget(self)
             if not self.lost and not self.transport.is_closing():
                 if not self._waits_turn:
                     self.transport.resume_reading()
@@ -201,6 +214,9 @@ class Reading(asyncio.BufferedProtocol):
     def _deliver(self, items: list[Item]) -> None:
         peer = self.peer
         assert peer is not None
+        if peer.rest is not None:  # what came before is not decoded yet
+            Rest.of(peer).tell(items)
+            return
         peer.inbox.extend(items)
         peer.received += len(items)
         peer.owner.message_received(peer, len(items))
@@ -267,25 +283,48 @@ class Reading(asyncio.BufferedProtocol):
             except ZmtpError as error:
                 self.fail(error)
 
-    def _deliver_rest(self) -> None:
-        """The connection is lost: what had arrived whole is still to be read, whatever the inbox holds.
+    def is_deaf(self) -> bool:
+        """Whether the inbox is full, so that nothing is read."""
+        return self._paused
 
-        It ends with the allowance of the turn; see `_has_rest`.
+    def hung_up(self) -> None:
+        """The other side has gone while the inbox is full: read what it has left, so that the connection can end.
+
+        It stays as it is until the user makes room. What is over the marks in bytes stays in the system, and the
+        connection with it: nothing that has arrived is lost.
         """
-        decoder = self._decoder
+        peer, decoder = self.peer, self._decoder
+        if peer is None or decoder is None or self._drained_at or self.lost or self.transport.is_closing():
+            return
+        room = self._room_for_raw(peer)
+        if room > 0:
+            if not isinstance(decoder, Pile):
+                self._decoder = Pile(decoder, peer)
+                self._knows_lone = False
+            self._drained_at = self._arrived + room
+            self.transport.resume_reading()
+
+    def _deliver_rest(self) -> None:
+        """The connection is lost: what had arrived whole is still to be read, as the user makes room for it.
+
+        It ends with the allowance of the turn; see `_rest_waits`.
+        """
+        peer, decoder, error = self.peer, self._decoder, self._error
+        if peer is None or decoder is None or decoder.starved or (isinstance(error, ZmtpError) and error.fatal):
+            return
+        rest = Rest.of(peer)
         try:
-            while decoder is not None and self._has_rest():
-                self._deliver(decoder.take(UNLIMITED))
-                if self._allowance.left <= 0:
-                    break
-        except ZmtpError as error:
-            self._error = error
+            if rest.holds(decoder):
+                rest.refill()
+            else:
+                rest.add(decoder)
         finally:
             self._turns.renew_soon()
 
-    def _has_rest(self) -> bool:
-        decoder = self._decoder
-        return decoder is not None and not decoder.starved and not isinstance(self._error, ZmtpError)
+    def _rest_waits(self) -> bool:
+        """Tell whether what is left has to wait for a later turn, and not for the user."""
+        rest = None if self.peer is None else self.peer.rest
+        return isinstance(rest, Rest) and rest.waits_turn
 
     def _answer_commands(self) -> None:
         assert self._decoder is not None

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from aiomq.byte_marks import size_of
 from aiomq.durable_ledger import RecordedPeer
 from aiomq.message import Item
-from aiomq.transports.byte_marks import ByteMarkedConnection
 from aiomq.transports.connection import Connection
+from aiomq.weights import size_of
 
-__all__ = ["RECORDED_BATCH_BYTES", "RecordedByteMarkedConnection", "RecordedConnection"]
+__all__ = ["RECORDED_BATCH_BYTES", "RecordedConnection"]
 
 RECORDED_BATCH_BYTES = 64 * 1024
 """About so many bytes are struck out, and then written, together: what the death of the process may cost at most
@@ -34,6 +33,7 @@ class RecordedConnection(Connection):
         ledger = peer.ledger
         while ledger.has_written(peer):
             if self._write_paused or self._closing or self.lost:
+                peer.left_behind()
                 return
             batch = _head(peer.outbox)
             if not ledger.strike_out(peer, len(batch)):
@@ -50,12 +50,6 @@ class RecordedConnection(Connection):
                 batch.popleft()
                 peer.outbox.popleft()
             peer.flushed(count)
-
-
-class RecordedByteMarkedConnection(RecordedConnection, ByteMarkedConnection):
-    """The same, with a high-water mark in bytes for the inbox."""
-
-    __slots__ = ()
 
 
 def _head(outbox: deque[Item]) -> deque[Item]:

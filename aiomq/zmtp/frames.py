@@ -96,6 +96,11 @@ class FrameDecoder:
             return data[2:stop], data[stop + 2 :]
         return None
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of the chunk are not decoded yet."""
+        return len(self._data) - self._position
+
     def feed(self, chunk: bytes | memoryview) -> None:
         """Give the next bytes of the stream, in order."""
         if self._tail:

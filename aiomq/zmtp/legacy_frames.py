@@ -37,6 +37,11 @@ class LegacyFrameDecoder:
         """The part of the decoder that knows of unfinished messages and large frames."""
         return self._assembly
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of the chunk are not decoded yet."""
+        return len(self._data) - self._position
+
     def feed(self, chunk: bytes | memoryview) -> None:
         """Give the next bytes of the stream, in order."""
         self._data = b"".join((self._data[self._position :], chunk))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,8 +12,10 @@ from aiomq.constants import SocketType
 from aiomq.counters import Tally
 from aiomq.durable import Durability
 from aiomq.flusher import Flusher
+from aiomq.message import Item
 from aiomq.options import default_options
 from aiomq.peer import StreamPeer
+from aiomq.weights import Unsent
 from tests.durable.stays import Clock
 
 
@@ -26,6 +28,8 @@ class Owner:
 
     def __init__(self) -> None:
         self.options = default_options(SocketType.PUSH)
+        self.breach: Callable[[Item], str] | None = None
+        self.unsent = Unsent(0)
         self.tally = Tally()
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop, lambda: None)

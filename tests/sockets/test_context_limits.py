@@ -44,7 +44,7 @@ async def test_each_type_takes_the_defaults_that_it_has(kind: aiomq.SocketType) 
 
 async def test_defaults_read_as_they_were_set_and_can_be_taken_back(context: aiomq.Context) -> None:
     unset = (context.on_mute, context.sndhwm_bytes, context.rcvhwm_bytes, context.durable, context.durable_limit)
-    assert (*unset, context.durable_store) == (None, 0, 0, 0.0, DURABLE_LIMIT, None)
+    assert (*unset, context.durable_store) == (None, 64 << 20, 64 << 20, 0.0, DURABLE_LIMIT, None)
     context.on_mute, context.durable = OnMute.DROP_NEWEST, math.inf
     assert (context.on_mute, context.durable) == (OnMute.DROP_NEWEST, math.inf)
     context.on_mute = context.durable = None
@@ -91,7 +91,7 @@ async def test_own_sockets_of_the_library_take_no_defaults(context: aiomq.Contex
     context.sndhwm_bytes, context.on_mute, context.durable = 1000, "drop_newest", 60
     with context.socket(aiomq.PULL) as pull, context.socket(aiomq.PUSH) as push:
         events = pull.get_monitor_socket(aiomq.Event.HANDSHAKE_SUCCEEDED)  # over inproc, which has no marks in bytes
-        assert (events.sndhwm_bytes, events.on_mute) == (0, OnMute.BLOCK)
+        assert (events.sndhwm_bytes, events.on_mute) == (64 << 20, OnMute.BLOCK)
         pull.bind("tcp://127.0.0.1:*")
         push.connect(pull.last_endpoint)
         assert (await aiomq.recv_monitor_message(events))["event"] is aiomq.Event.HANDSHAKE_SUCCEEDED

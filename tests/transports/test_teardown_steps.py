@@ -42,7 +42,7 @@ LOST: Final = (
     (SocketCore, "emit", False),
     (SocketCore, "revoke_grants", False),
     (SocketCore, "_count_out", True),
-    (SocketCore, "_wake_after_detach", False),
+    (SocketCore, "wake_after_detach", False),
     (PullPattern, "detach", True),
     (Gate, "wake", False),
 )
