@@ -215,6 +215,8 @@ class StreamPeer:
 
         Larger ones are flushed one by one, so that the last one tells.
         """
+        if self.owner.unsent.is_mixed:
+            return False
         outbox, weights = self.outbox, self._weights
         known, held = (0, 0) if weights is None else (weights.known, weights.held)
         added = len(outbox) - known

@@ -145,6 +145,7 @@ class _Side:
 
     def __init__(self, socket: Socket) -> None:
         self.core: SocketCore = socket._core
+        self.core.unsent.is_mixed = True
         pattern = self.core.pattern
         self.can_send: Callable[[], bool] = pattern.can_send
         self.can_recv: Callable[[], bool] = pattern.can_recv

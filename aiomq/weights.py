@@ -55,13 +55,15 @@ class Unsent:
     Attributes:
         limit: the bytes from which on peers with something that waits are full; 0 for none.
         total: bytes that were weighed and have not left.
+        is_mixed: large messages are not flushed one by one, as those of users are: all have to be weighed.
     """
 
-    __slots__ = ("_full", "limit", "total")
+    __slots__ = ("_full", "is_mixed", "limit", "total")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.total = 0
+        self.is_mixed = False
         self._full: dict[Held, None] = {}
         """Who is to be told when there is room."""
 

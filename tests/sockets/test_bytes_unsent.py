@@ -10,6 +10,8 @@ import pytest
 
 import aiomq
 from aiomq.budgets import BUDGETS
+from aiomq.peer import StreamPeer
+from aiomq.weights import size_of
 from tests.sockets.links import turns, until
 from tests.sockets.strangers import Stranger
 
@@ -171,6 +173,31 @@ async def test_next_peer_gets_what_a_full_one_has_no_room_for(context: aiomq.Con
 
     await reading
     assert queued(push)[-1] <= 66
+
+
+async def test_proxy_keeps_to_the_mark_whatever_is_last_in_its_turn(
+    context: aiomq.Context, strangers: ExitStack
+) -> None:
+    front, back = context.socket(aiomq.PULL), context.socket(aiomq.PUSH, sndhwm=0)
+    for socket in (front, back):
+        socket.bind("tcp://127.0.0.1:*")
+    strangers.enter_context(Stranger(back.last_endpoint, "PULL"))
+    await back.wait_connected()
+    source = context.socket(aiomq.PUSH)
+    source.connect(front.last_endpoint)
+    proxying = asyncio.create_task(aiomq.proxy(front, back))
+    messages = [bytes(500_000), *[b"small"] * 12] * 400  # 200 MB
+    sending = asyncio.create_task(source.send_many(messages))
+    while back._core.pattern.can_send():
+        await turns(1)
+    await turns(20)
+
+    (peer,) = back._core.peers
+    assert isinstance(peer, StreamPeer)
+    assert 60 * MIB < sum(map(size_of, peer.outbox)) < 80 * MIB
+    for task in (sending, proxying):
+        task.cancel()
+    await asyncio.wait([sending, proxying])
 
 
 @pytest.mark.parametrize("ours", [aiomq.PUSH, aiomq.DEALER, aiomq.REQ])
