@@ -33,6 +33,7 @@ from aiomq.patterns.table import PATTERNS
 from aiomq.security import mechanism_for
 from aiomq.starting import Unstarted
 from aiomq.teardown import run_all
+from aiomq.transports.admission import Guests
 from aiomq.transports.zap_client import ZapClient
 from aiomq.zmtp.session import SessionConfig
 
@@ -81,6 +82,8 @@ class SocketCore(DurableCore):
         """Where the program bound or connected each endpoint."""
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
+        self.guests = Guests()
+        """Connections that came in, as far as they are counted."""
         self.peers: set[CorePeer] = set()
         self.last_endpoint = ""
         self.closed = False

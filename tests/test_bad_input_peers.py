@@ -195,27 +195,21 @@ async def test_a_good_handshake_octet_by_octet_is_taken(context: aiomq.Context, 
         assert await victim.pull.recv_multipart() == [b"slow", b"and steady" * 30]
 
 
-async def test_so_many_handshakes_at_a_time_and_no_more(
-    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aiomq.transports.listener.MAX_HANDSHAKES", 3)
-    async with Victim(context, script) as victim:
+async def test_so_many_handshakes_at_a_time_and_no_more(context: aiomq.Context, script: Script) -> None:
+    async with Victim(context, script, handshakes_per_endpoint=3) as victim:
         silent = [await script.dial(victim.endpoint) for _ in range(3)]
         for each in silent:
             await each.read(10)
-        refused = await script.dial(victim.endpoint)
-        assert await refused.ended() == b""
-        failed = await until(victim.events, Event.ACCEPT_FAILED)
-        assert failed.value == errno.EMFILE
-        assert failed.reason.endswith("3 connections are in their handshake: no more are accepted")
-        await victim.serves_the_good()
-        silent[0].close()
-        await until(victim.events, Event.DISCONNECTED)
         welcome = await script.greeted(victim.endpoint, "PUSH")
-        welcome.send(frame(b"in at last"))
-        assert await victim.pull.recv() == b"in at last"
+        welcome.send(frame(b"in at once"))
+        assert await victim.pull.recv() == b"in at once"
+        assert await silent[0].ended() == b""
+        failed = await until(victim.events, Event.HANDSHAKE_FAILED_NO_DETAIL)
+        assert failed.value == errno.EMFILE
+        assert "the oldest handshake of the address that has most makes room" in await victim.why_it_ended()
         silent[1].send(handshake("PUSH") + frame(b"at last"))
         assert await victim.pull.recv() == b"at last"
+        assert victim.pull.counters.over == {"handshakes_per_endpoint": 1}
 
 
 # -- in the traffic ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,94 @@
+"""A connection from the moment in which the system gave it to us."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+from aiomq.transports.address_keys import address_key
+from aiomq.transports.addresses import address_text
+from aiomq.transports.admission import Guest, Over
+from aiomq.transports.base import ConnectionFactory
+from aiomq.transports.connection import Connection
+from aiomq.transports.credentials import credentials_text
+from aiomq.transports.handover import hand_over
+from aiomq.zmtp.errors import ZmtpError
+
+__all__ = ["Arrival", "refusal"]
+
+
+class Arrival(Guest):
+    """Somebody who connected: at first a system socket, then a connection."""
+
+    __slots__ = ("connection", "error", "is_made", "name", "sock", "task")
+
+    def __init__(self, sock: socket.socket, name: object) -> None:
+        super().__init__(address_key(sock, name))
+        self.sock = sock
+        self.name = name
+        self.connection: Connection | None = None
+        self.is_made = False
+        """The loop has told the connection that there is one."""
+        self.error: ZmtpError | None = None
+        """Why it has to go."""
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """The other end, as text."""
+        return address_text(self.name) or credentials_text(self.sock)
+
+    def begin(
+        self, loop: asyncio.AbstractEventLoop, factory: ConnectionFactory, ended: Callable[[Arrival], None]
+    ) -> None:
+        """Have the loop make a connection of it.
+
+        Args:
+            loop: which.
+            factory: makes the connection.
+            ended: is told when the loop has it, or never will.
+        """
+        self.task = task = loop.create_task(_hand_over(loop, self.sock, self.name, factory))
+        # Not a `finally` in the task: one that is cancelled before it ever ran has none.
+        task.add_done_callback(lambda _: ended(self))
+
+    def give_up(self) -> None:
+        """Close the socket, unless the loop has it already."""
+        if self.connection is None:
+            if self.task is not None:
+                self.task.cancel()
+            self.drop()
+
+    def drop(self) -> None:
+        """The loop will never have it."""
+        self.leave()
+        self.sock.close()
+
+    def evicted(self, over: Over) -> None:
+        """Let it go for a newcomer."""
+        whose = "of its address" if over.budget.endswith("_address") else "of the address that has most"
+        reason = f"the oldest handshake {whose} makes room for another: {over.budget} is {over.limit}"
+        self.error = ZmtpError(reason, errno=errno.EMFILE, budget=over.budget)
+        self.cut_if_evicted()
+
+    def cut_if_evicted(self) -> None:
+        """End the connection as soon as there is one, if it has to go."""
+        if self.connection is not None and self.is_made and self.error is not None:
+            self.connection.cut_handshake(self.error, errno.EMFILE)
+
+
+async def _hand_over(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, name: object, factory: ConnectionFactory
+) -> None:
+    """Make a connection of a socket."""
+    if isinstance(name, tuple) and not isinstance(name[0], str):
+        await hand_over(loop, sock, factory)  # vsock and tipc: uvloop takes them for dialed connections alone
+    else:
+        await loop.connect_accepted_socket(factory, sock)
+
+
+def refusal(over: Over) -> OSError:
+    """Return the error of a newcomer that is over a budget."""
+    return OSError(errno.EMFILE, f"no more connections are let in here: {over.budget} is {over.limit}")
