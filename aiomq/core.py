@@ -30,7 +30,7 @@ from aiomq.message import Item
 from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
-from aiomq.security import mechanism_for
+from aiomq.security import lowest_version, mechanism_for
 from aiomq.starting import Unstarted
 from aiomq.teardown import run_all
 from aiomq.transports.admission import Guests
@@ -237,7 +237,9 @@ class SocketCore(DurableCore):
         return SessionConfig(
             socket_type=self.socket_type,
             routing_id=options.routing_id,
+            lowest_version=lowest_version(options),
             max_message_size=options.maxmsgsize,
+            max_held=options.handshake_bytes,
             mechanism=mechanism_for(options),
             zap_domain=options.zap_domain,
             zap_enforce_domain=options.zap_enforce_domain,

@@ -19,6 +19,7 @@ import pytest
 import aiomq
 from aiomq import Event
 from aiomq.monitor import Monitor
+from aiomq.zmtp.session import MAX_COMMAND_SIZE
 from tests.transports.scripted import (
     COMMAND,
     GREETING,
@@ -380,8 +381,8 @@ async def test_a_handshake_command_over_the_limit_takes_no_memory(context: aiomq
 async def test_handshakes_that_stop_take_at_most_their_command(context: aiomq.Context, script: Script) -> None:
     async with Victim(context, script) as victim:
         bad = [await script.dial(victim.endpoint) for _ in range(10)]
-        peak = await peak_of(bad, GREETING + huge(65_536, COMMAND) + bytes(65_000), victim)
-        assert peak < 10 * 4 * 65_536 + MIB
+        peak = await peak_of(bad, GREETING + huge(MAX_COMMAND_SIZE, COMMAND) + bytes(MAX_COMMAND_SIZE - 1), victim)
+        assert peak < 10 * 4 * MAX_COMMAND_SIZE + MIB
 
 
 async def test_a_peer_that_sends_faster_than_it_is_read_is_made_to_wait(context: aiomq.Context, script: Script) -> None:
