@@ -79,7 +79,6 @@ class Listener(Generic[TargetT_contra]):
     def arrived(self, sock: socket.socket, name: object) -> None:
         """Let somebody in who connected, or not."""
         try:
-            sock.setblocking(False)
             arrival = Arrival(sock, name)
             refused = self._refusal(arrival)
             if refused is not None:

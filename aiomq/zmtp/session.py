@@ -140,6 +140,10 @@ class PeerInfo:
     mechanism: str = ""
 
 
+_NOBODY: Final = PeerInfo(version=(0, 0), metadata={})
+"""What is known of a peer that has said nothing yet."""
+
+
 class Session:
     """One side of one handshake; see the module."""
 
@@ -170,7 +174,7 @@ class Session:
         self._state = State.IDLE
         self._received = bytearray()
         self._outgoing = bytearray()
-        self._info = PeerInfo(version=(0, 0), metadata={})
+        self._info = _NOBODY
         self._error: ZmtpError | None = None
         limit = config.max_message_size
         self._max_command_size = min(config.max_held or sys.maxsize, sys.maxsize if limit < 0 else limit)
