@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiomq.constants import Event, SocketOption
 from aiomq.durable import Durability
+from aiomq.events import MonitorEvent
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import PeerOwner, StreamPeer
@@ -137,6 +138,7 @@ class SocketHost(PeerOwner, Protocol):
     lifecycle: frozenset[SocketOption]
     leaving: set[object]
     guests: Guests
+    monitors: list[Callable[[MonitorEvent], None]]
     zap: ZapClient
 
     def session_config(self, options: SocketOptions) -> SessionConfig:

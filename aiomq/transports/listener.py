@@ -51,8 +51,6 @@ class Listener(Generic[TargetT_contra]):
         self._acceptor: Acceptor | None = None
         self._episodes: Episodes
         self._door = Door(owner.guests, self._options)
-        self._arriving: set[Arrival] = set()
-        """Those of whom the loop is making connections."""
         self._expected: dict[Connection, Arrival] = {}
         """Connections that the loop has not told of yet."""
         self._connections: dict[Connection, Arrival] = {}
@@ -78,17 +76,18 @@ class Listener(Generic[TargetT_contra]):
 
     def arrived(self, sock: socket.socket, name: object) -> None:
         """Let somebody in who connected, or not."""
+        arrival: Arrival | None = None
         try:
             arrival = Arrival(sock, name)
             refused = self._refusal(arrival)
             if refused is not None:
-                arrival.drop()
-                self._refuse(arrival.address, *refused)
+                self._refuse(arrival, *refused)
                 return
-            self._arriving.add(arrival)
             arrival.begin(self._owner.loop, partial(self._make_connection, arrival), self._arrival_ended)
         except BaseException:  # raised again; nobody else would close it
             sock.close()
+            if arrival is not None:
+                arrival.leave()
             raise
 
     def _refusal(self, arrival: Arrival) -> tuple[OSError, str] | None:
@@ -108,8 +107,13 @@ class Listener(Generic[TargetT_contra]):
         over = self._door.admit(arrival, self._owner.loop.time())
         return None if over is None else (refusal(over), over.budget)
 
-    def _refuse(self, address: str, error: OSError, budget: str = "") -> None:
-        """Tell of somebody who was not let in."""
+    def _refuse(self, arrival: Arrival, error: OSError, budget: str = "") -> None:
+        """Close whoever is not let in, and tell of it."""
+        address = arrival.address if self._owner.monitors else ""  # as long as the socket is open
+        arrival.drop()
+        self._tell_refused(address, error, budget)
+
+    def _tell_refused(self, address: str, error: OSError, budget: str) -> None:
         self._owner.tally.refuse(budget)
         remote = endpoint_at(address, self.endpoint)
         self._owner.emit(
@@ -124,7 +128,7 @@ class Listener(Generic[TargetT_contra]):
 
     def turned_away(self, name: object, error: OSError) -> None:
         """Somebody connected and was closed at once, as no descriptor was free."""
-        self._refuse(address_text(name), error, "descriptors_free" if self._options.descriptors_free else "")
+        self._tell_refused(address_text(name), error, "descriptors_free" if self._options.descriptors_free else "")
 
     def accept_failed(self, error: OSError) -> None:
         """The system has not given us a connection."""
@@ -135,22 +139,17 @@ class Listener(Generic[TargetT_contra]):
         self._expected[connection] = arrival
         return connection
 
-    def _arrival_ended(self, arrival: Arrival) -> None:
-        """The loop has made a connection of somebody who arrived, or will not."""
-        self._arriving.discard(arrival)
-        task, arrival.task = arrival.task, None
-        assert task is not None
-        error = None if task.cancelled() else task.exception()
-        if not arrival.is_made and (error is not None or task.cancelled()):
+    def _arrival_ended(self, arrival: Arrival, error: BaseException | None) -> None:
+        """The loop has made a connection of somebody who arrived, or has not."""
+        if error is None:
+            return
+        if not arrival.is_made:  # else its end is told as that of any connection
             if arrival.connection is not None:
                 self._expected.pop(arrival.connection, None)
-            arrival.drop()
-        if error is not None:
-            known = error if isinstance(error, OSError) else OSError(0, str(error))
-            self._refuse(arrival.address, known)
-            if known is not error:
-                about = {"message": f"accepting at {self.endpoint} failed", "exception": error, "task": task}
-                task.get_loop().call_exception_handler(about)
+            self._refuse(arrival, error if isinstance(error, OSError) else OSError(0, str(error)))
+        if not isinstance(error, OSError):
+            about = {"message": f"accepting at {self.endpoint} failed", "exception": error}
+            self._owner.loop.call_exception_handler(about)
         self._maybe_end()
 
     # -- called by connections ---------------------------------------------------------------------------------------
@@ -230,6 +229,8 @@ class Listener(Generic[TargetT_contra]):
 
     def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
         """Tell the socket's monitors, in the name of a connection."""
+        if not self._owner.monitors:
+            return
         peer = connection.peer
         self._owner.emit(
             event,
@@ -256,7 +257,7 @@ class Listener(Generic[TargetT_contra]):
         else:
             begin = []
         endings = [partial(self._finish, each, linger) for each in self._connections]
-        run_all(*begin, *(each.give_up for each in self._arriving), *endings, self._maybe_end)
+        run_all(*begin, *endings, self._maybe_end)
 
     def _tell_closed(self) -> None:
         self._owner.emit(Event.CLOSED, self.endpoint, self.fd, local=self.endpoint)
@@ -278,9 +279,6 @@ class Listener(Generic[TargetT_contra]):
         """The loop does not run any more: free the address."""
         with contextlib.suppress(RuntimeError):  # the loop is closed, and has let go of it
             self._stop_listening()
-        for each in tuple(self._arriving):
-            if each.connection is None:
-                each.sock.close()
 
     def _free_address(self) -> None:
         sock, self._sock = self._sock, None
@@ -288,7 +286,7 @@ class Listener(Generic[TargetT_contra]):
             run_all(sock.close, lambda: self._transport.release(self.endpoint))
 
     def _maybe_end(self) -> None:
-        idle = not self._arriving and not self._connections
+        idle = not self._expected and not self._connections
         if self._closed and not self._ended and self._sock is None and idle:
             self._ended = True
             self._owner.endpoint_closed(self)
@@ -300,7 +298,7 @@ class Listener(Generic[TargetT_contra]):
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptors that it and its connections hold."""
         held = [each for connection in tuple(self._connections) for each in descriptor_of(connection.transport)]
-        held += [each.sock.fileno() for each in tuple(self._arriving) if each.connection is None]
+        held += [each.sock.fileno() for each in tuple(self._expected.values())]
         return (*held, self.fd) if self.fd >= 0 else tuple(held)
 
     def is_busy(self) -> bool:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -162,11 +163,13 @@ async def test_so_many_connections_a_second_and_no_more(context: aiomq.Context, 
 
 @pytest.mark.skipif(not HAS_CREDENTIALS, reason="the system does not tell who connects")
 async def test_peers_of_ipc_are_limited_by_their_user(context: aiomq.Context, script: Script, tmp_path: Path) -> None:
-    with context.socket(aiomq.PULL, connections_per_address=1) as pull:
+    with context.socket(aiomq.PULL, connections_per_address=1) as pull, pull.monitor() as events:
         pull.bind(f"ipc://{tmp_path}/socket")
         await script.greeted(pull.last_endpoint, "PUSH")
         assert await (await script.dial(pull.last_endpoint)).ended() == b""
         assert list(pull._core.guests.by_key) == [os.getuid()]
+        refused = await until(events, Event.ACCEPT_FAILED)
+        assert refused.peer_address == f":{os.getuid()}:{os.getgid()}:{os.getpid()}"
 
 
 # -- accepting --------------------------------------------------------------------------------------------------------
@@ -282,17 +285,30 @@ async def test_accepting_where_a_loop_cannot_say_that_somebody_waits(
             assert await pull.recv() == b"%d" % number
 
 
+class Owner:
+    """A socket with another loop."""
+
+    def __init__(self, core: Any, loop: object) -> None:
+        self._core = core
+        self.loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+
 async def test_error_of_a_transport_is_told_and_leaves_nothing(
     context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(loop: object, sock: object, name: object, factory: Callable[[], object]) -> None:
+    async def fail(factory: Callable[[], object], sock: object) -> None:
         factory()
         raise OSError(errno.ENOMEM, "no room for a transport")
 
     with context.socket(aiomq.PULL) as pull, pull.monitor() as events:
         pull.bind("tcp://127.0.0.1:*")
         with monkeypatch.context() as patched:
-            patched.setattr("aiomq.transports.arrivals._hand_over", fail)
+            (listener,) = pull._core.endpoints.values()
+            lacking = SimpleNamespace(connect_accepted_socket=fail, time=asyncio.get_running_loop().time)
+            patched.setattr(listener, "_owner", Owner(pull._core, lacking))
             assert await (await script.dial(pull.last_endpoint)).ended() == b""
         failed = await until(events, Event.ACCEPT_FAILED)
 
