@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiomq.transports.address_keys import address_key
 from aiomq.transports.addresses import address_text
@@ -20,10 +20,14 @@ from aiomq.zmtp.errors import ZmtpError
 __all__ = ["Arrival", "refusal"]
 
 
+_Making: TypeAlias = "Coroutine[asyncio.Future[Any], None, object]"
+_Ended: TypeAlias = "Callable[[Arrival, BaseException | None], None]"
+
+
 class Arrival(Guest):
     """Somebody who connected: at first a system socket, then a connection."""
 
-    __slots__ = ("connection", "error", "is_made", "name", "sock")
+    __slots__ = ("_ended", "_making", "connection", "error", "is_made", "name", "sock")
 
     def __init__(self, sock: socket.socket, name: object) -> None:
         super().__init__(address_key(sock, name))
@@ -34,6 +38,8 @@ class Arrival(Guest):
         """The loop has told the connection that there is one."""
         self.error: ZmtpError | None = None
         """Why it has to go."""
+        self._making: _Making | None = None
+        self._ended: _Ended | None = None
 
     @property
     def address(self) -> str:
@@ -44,7 +50,7 @@ class Arrival(Guest):
         self,
         loop: asyncio.AbstractEventLoop,
         factory: ConnectionFactory,
-        ended: Callable[[Arrival, BaseException | None], None],
+        ended: _Ended,
     ) -> None:
         """Have the loop make a connection of it.
 
@@ -57,23 +63,29 @@ class Arrival(Guest):
             ended: is told when the loop has it, or what was wrong.
         """
         is_known = not isinstance(self.name, tuple) or isinstance(self.name[0], str)
-        making: Coroutine[asyncio.Future[Any], None, object] = (
+        making: _Making = (
             loop.connect_accepted_socket(factory, self.sock)
             if is_known
             else hand_over(loop, self.sock, factory)  # vsock and tipc: uvloop takes them for dialed connections alone
         )
 
-        def step(_: object) -> None:
-            try:
-                awaited = making.send(None)
-            except StopIteration:
-                ended(self, None)
-            except Exception as error:  # of whatever kind: it is told
-                ended(self, error)
-            else:
-                awaited.add_done_callback(step)
+        self._making, self._ended = making, ended
+        self._step()
 
-        step(None)
+    def _step(self, _: object = None) -> None:
+        making, ended = self._making, self._ended
+        assert making is not None
+        assert ended is not None
+        try:
+            awaited = making.send(None)
+        except StopIteration:
+            self._making = self._ended = None
+            ended(self, None)
+        except Exception as error:  # of whatever kind: it is told
+            self._making = self._ended = None
+            ended(self, error)
+        else:
+            awaited.add_done_callback(self._step)
 
     def drop(self) -> None:
         """The loop will never have it."""
