@@ -31,7 +31,7 @@ class Budgets(msgspec.Struct, kw_only=True):
     handshakes_max: int = 8192
     handshakes_per_endpoint: int = 4096
     handshakes_per_address: int = 0
-    handshake_bytes: int = 64 << 10
+    handshake_bytes: int = 48 << 10
     descriptors_free: int = 16
     idle_timeout: int = 0
     write_timeout: int = 0
@@ -80,34 +80,25 @@ _REFUSED: Final = "further ones are closed at once, with ACCEPT_FAILED"
 _CUT: Final = "the connection is cut"
 _MOST_OF_ADDRESS_CUT: Final = "the peer of that address that has most is cut"
 _MOST_CUT: Final = "of the address that has most the peer that has most is cut"
+_MOST: Final = "the oldest in its handshake of the address that has most of them is cut for each further one"
+_OF_ADDRESS: Final = "the oldest in its handshake of that address is cut for each further one"
+_NONE: Final = "where none is in its handshake, further ones are closed at once, with ACCEPT_FAILED"
 
 _TABLE: Final = (
-    Budget("connections_max", "connections", "socket", "connections that came in", _REFUSED),
-    Budget("connections_per_endpoint", "connections", "endpoint", "connections that came in", _REFUSED),
-    Budget("connections_per_address", "connections", "address", "connections that came in", _REFUSED),
+    Budget("connections_max", "connections", "socket", "connections that came in", f"{_MOST}; {_NONE}"),
+    Budget("connections_per_endpoint", "connections", "endpoint", "connections that came in", f"{_MOST}; {_NONE}"),
+    Budget("connections_per_address", "connections", "address", "connections that came in", f"{_OF_ADDRESS}; {_NONE}"),
     Budget("connections_per_second", "connections", "endpoint", "connections that come in a second", _REFUSED),
+    Budget("handshakes_max", "connections", "socket", "connections in their handshake", _MOST),
+    Budget("handshakes_per_endpoint", "connections", "endpoint", "connections in their handshake", _MOST),
+    Budget("handshakes_per_address", "connections", "address", "connections in their handshake", _OF_ADDRESS),
     Budget(
-        "handshakes_max",
-        "connections",
-        "socket",
-        "connections in their handshake",
-        "the oldest of the address that has most is cut",
+        "handshake_bytes",
+        "bytes",
+        "connection",
+        "one command of a handshake, metadata included, and what is held of the handshake",
+        _CUT,
     ),
-    Budget(
-        "handshakes_per_endpoint",
-        "connections",
-        "endpoint",
-        "connections in their handshake",
-        "the oldest of the address that has most is cut",
-    ),
-    Budget(
-        "handshakes_per_address",
-        "connections",
-        "address",
-        "connections in their handshake",
-        "the oldest of that address is cut",
-    ),
-    Budget("handshake_bytes", "bytes", "connection", "one command of a handshake, metadata included", _CUT),
     Budget(
         "descriptors_free",
         "descriptors",

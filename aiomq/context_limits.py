@@ -13,6 +13,7 @@ from aiomq.durable_socket import check_store, limit_of
 from aiomq.durable_store import Store
 from aiomq.limits import policy_of
 from aiomq.mute import OnMute
+from aiomq.security import version_of
 
 if TYPE_CHECKING:
     from aiomq.socket import Socket
@@ -76,6 +77,7 @@ class ContextLimits(BudgetAttributes):
         durable_limit: as `Socket.durable_limit`, for sockets that are durable.
         durable_store: as `Socket.durable_store`, for sockets that are durable; a store is for one socket at a time, so
             the next one is refused as long as that one is open. None for none.
+        zmtp_min: as `Socket.zmtp_min`; None for what follows from the other options of a socket.
     """
 
     _limits: dict[str, Any]
@@ -88,6 +90,7 @@ class ContextLimits(BudgetAttributes):
         self._limits[name] = value
 
     on_mute: LimitDefault[OnMute | None, OnMute | str | None] = LimitDefault(_policy, None)
+    zmtp_min: LimitDefault[str | None, str | None] = LimitDefault(version_of, None)
     durable: LimitDefault[float, float | None] = LimitDefault(retention_of, 0.0)
     durable_limit: LimitDefault[int, int] = LimitDefault(limit_of, DURABLE_LIMIT)
     durable_store: LimitDefault[
@@ -108,6 +111,7 @@ def apply_limits(limits: Mapping[str, Any], socket: Socket, given: Collection[st
     wanted = {name: value for name, value in limits.items() if name not in given}
     for name in wanted.keys() & BUDGETS:
         setattr(core.options, name, wanted[name])
+    core.options.zmtp_min = wanted.get("zmtp_min") or ""
     policy = wanted.get("on_mute")
     if policy is not None and policy in core.pattern.mutes:
         core.pattern.set_on_mute(policy)

@@ -32,9 +32,10 @@ from aiomq.options import SocketOptions, default_options
 from aiomq.patterns.base import Pattern
 from aiomq.patterns.table import PATTERNS
 from aiomq.peer import StreamPeer
-from aiomq.security import mechanism_for
+from aiomq.security import lowest_version, mechanism_for
 from aiomq.starting import Unstarted
 from aiomq.teardown import run_all
+from aiomq.transports.admission import Guests
 from aiomq.transports.zap_client import ZapClient
 from aiomq.unread import Unread
 from aiomq.weights import Unsent
@@ -75,7 +76,6 @@ class SocketCore(DurableCore):
         """The sockets of the same context that wait for a loop."""
         self.send_gate = Gate(self.pattern.can_send, self._offer_send)
         self.pattern.audience_changes = self.send_gate.revoke
-        self.pattern.spent = self._spend
         grants = getattr(self.pattern.straight_in, "__func__", None) is not Pattern.straight_in
         self.recv_gate = Gate(self.pattern.can_recv, self._offer_recv if grants else None)
         self.parts_in: deque[bytes] = deque()
@@ -85,6 +85,8 @@ class SocketCore(DurableCore):
         """Where the program bound or connected each endpoint."""
         self.leaving: set[object] = set()
         """Endpoints that were unbound or disconnected, and still send what is queued."""
+        self.guests = Guests()
+        """Connections that came in, as far as they are counted."""
         self.peers: set[CorePeer] = set()
         self.unsent = Unsent(0)
         self.unread = Unread(self.options, partial(_streams, self.peers), partial(_beside, self.pattern))
@@ -109,6 +111,7 @@ class SocketCore(DurableCore):
         pattern.turn_away = self._turn_away  # type: ignore[assignment]  # all its peers are the core's
         pattern.over_budget = self._cut  # type: ignore[assignment]  # as above
         pattern.later = Chores(self).add
+        pattern.spent = self._spend
 
     # -- where and whether it may be used ----------------------------------------------------------------------------
 
@@ -248,7 +251,9 @@ class SocketCore(DurableCore):
         return SessionConfig(
             socket_type=self.socket_type,
             routing_id=options.routing_id,
+            lowest_version=lowest_version(options),
             max_message_size=options.maxmsgsize,
+            max_held=options.handshake_bytes,
             mechanism=mechanism_for(options),
             zap_domain=options.zap_domain,
             zap_enforce_domain=options.zap_enforce_domain,

@@ -11,11 +11,13 @@ from aiomq.budgets import BUDGETS
 from aiomq.core import SocketCore
 from aiomq.errors import ZMQError
 from aiomq.mute import OnMute
+from aiomq.security import lowest_version, version_of
 
 __all__ = ["LIMITS", "SocketLimits", "number_of", "policy_of"]
 
 LIMITS: Final = frozenset(
-    {"durable", "durable_limit", "durable_limit_each", "durable_store"} | {"ipc_exclusive", "on_mute", *BUDGETS}
+    {"durable", "durable_limit", "durable_limit_each", "durable_store"}
+    | {"ipc_exclusive", "on_mute", "zmtp_min", *BUDGETS}
 )
 """The attributes of `SocketLimits` and `SocketDurability`, which are no options and have no numbers."""
 
@@ -80,6 +82,27 @@ class SocketLimits(BudgetAttributes):
         if value not in {0, 1}:
             raise TypeError(f"ipc_exclusive is True or False, not {value!r}")
         self._core.options.ipc_exclusive = bool(value)
+
+    @property
+    def zmtp_min(self) -> str:
+        """The lowest version of ZMTP that is spoken: "1.0", "2.0", "3.0" or "3.1"; older peers are refused.
+
+        Peers of 1.0 and 2.0 have no handshake to speak of: random bytes can be such a peer, and a message. So, as long
+        as it was not set, it is "3.0" where there are rules that strangers have to keep: with a mechanism, a
+        ZAP_DOMAIN, a TCP_ACCEPT_FILTER or IPC filter, with MAXMSGSIZE, or any budget (see `aiomq.budgets`) that is not
+        its default. Else it is "1.0", as in libzmq. Set it to None to have it so again.
+
+        It applies to binds and connects that come later. Setting it raises:
+
+        * ZMQError: EINVAL for anything else.
+        """
+        major, minor = lowest_version(self._core.options)
+        return f"{major}.{minor}"
+
+    @zmtp_min.setter
+    def zmtp_min(self, version: str | None) -> None:
+        self._core.check_open()
+        self._core.options.zmtp_min = version_of(version) or ""
 
 
 def policy_of(policy: OnMute | str) -> OnMute:

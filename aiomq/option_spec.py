@@ -124,6 +124,8 @@ class SocketOptions(Budgets, kw_only=True):
     in_batch_size: int = 8192
     out_batch_size: int = 8192
     ipc_exclusive: bool = False
+    zmtp_min: str = ""
+    """The lowest version spoken; empty where that depends on the other options: see `security.lowest_version`."""
 
     def __repr__(self) -> str:
         return f"<SocketOptions of {len(self.__struct_fields__)} fields>"  # some are secrets

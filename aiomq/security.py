@@ -7,9 +7,11 @@ CURVE. Which side is the server is a matter of options too, and not of who binds
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
+from aiomq.budgets import BUDGETS
 from aiomq.constants import SecurityMechanism, SocketType
 from aiomq.crypto import check_available, public_key_of, same
 from aiomq.errors import ZMQError
@@ -21,9 +23,45 @@ from aiomq.zmtp.mechanisms.null import NullMechanism
 from aiomq.zmtp.mechanisms.plain import PlainClient, PlainServer
 from aiomq.zmtp.zap import ENDPOINT
 
-__all__ = ["check_handler", "check_security", "mechanism_for"]
+__all__ = ["check_handler", "check_security", "lowest_version", "mechanism_for", "version_of"]
 
 _HANDLERS: Final = frozenset({SocketType.REP, SocketType.ROUTER, SocketType.SERVER})
+
+_VERSIONS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {"1.0": (1, 0), "2.0": (2, 0), "3.0": (3, 0), "3.1": (3, 1)}
+)
+
+
+def version_of(version: str | None) -> str | None:
+    """Return a value for `zmtp_min` that is one; None is the default.
+
+    Raises:
+        ZMQError: EINVAL if it is none.
+    """
+    if version is not None and version not in _VERSIONS:
+        names = ", ".join(_VERSIONS)
+        raise ZMQError(errno.EINVAL, f"zmtp_min takes a version as text ({names}), or None, not {version!r}")
+    return version
+
+
+def lowest_version(options: SocketOptions) -> tuple[int, int]:
+    """Return the lowest version of ZMTP to speak: the one that was set, or what the other options ask for.
+
+    Before 3.0 anybody is a peer: bytes that happen to be a frame are a handshake.
+    """
+    if options.zmtp_min:
+        return _VERSIONS[options.zmtp_min]
+    has_rules = (
+        options.mechanism != SecurityMechanism.NULL
+        or options.zap_domain
+        or options.maxmsgsize >= 0
+        or options.tcp_accept_filter
+        or options.ipc_filter_pid
+        or options.ipc_filter_uid
+        or options.ipc_filter_gid
+        or any(getattr(options, name) != budget.default for name, budget in BUDGETS.items())
+    )
+    return _VERSIONS["3.0" if has_rules else "1.0"]
 
 
 def mechanism_for(options: SocketOptions) -> Callable[[], Mechanism]:

@@ -9,9 +9,11 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiomq.constants import Event, SocketOption
 from aiomq.durable import Durability
+from aiomq.events import MonitorEvent
 from aiomq.flusher import Flusher
 from aiomq.options import SocketOptions
 from aiomq.peer import PeerOwner, StreamPeer
+from aiomq.transports.admission import Guests
 from aiomq.transports.connection import Connection
 from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.zap_client import ZapClient
@@ -45,11 +47,6 @@ class StreamTransport(Protocol, Generic[TargetT_contra]):
 
     def bound_endpoint(self, sock: socket.socket, endpoint: TargetT_contra) -> str:
         """Return the endpoint that was really bound, as LAST_ENDPOINT gives it."""
-
-    async def serve(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
-    ) -> asyncio.AbstractServer:
-        """Accept connections from a bound socket."""
 
     # -- what an attempt to connect needs, in this order (see `attempts`) ---------------------------------------------
 
@@ -114,8 +111,13 @@ class StreamTransport(Protocol, Generic[TargetT_contra]):
 
     # -- connected, accepted, closed ----------------------------------------------------------------------------------
 
-    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
-        """Set the options of an accepted connection.
+    def accepted(self, sock: socket.socket, name: object, options: SocketOptions) -> str:
+        """Set the options of an accepted connection, before anything is read or written.
+
+        Args:
+            sock: of the connection.
+            name: who is at the other end, as the system gave it.
+            options: of the socket.
 
         Returns:
             Why it is not let in; an empty text if it is.
@@ -136,6 +138,8 @@ class SocketHost(PeerOwner, Protocol):
     durable: Durability | None
     lifecycle: frozenset[SocketOption]
     leaving: set[object]
+    guests: Guests
+    monitors: list[Callable[[MonitorEvent], None]]
     zap: ZapClient
     unread: Unread
 

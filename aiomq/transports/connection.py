@@ -286,8 +286,14 @@ class Connection(Reading):
 
     def _handshake_late(self) -> None:
         late = "no handshake" if self._question is None or self._question.settled else "no answer of the ZAP handler"
-        self._error = TimeoutError(f"{late} within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
-        self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, errno.EAGAIN, self._error)
+        error = TimeoutError(f"{late} within {self._options.handshake_ivl} ms (HANDSHAKE_IVL)")
+        self.cut_handshake(error, errno.EAGAIN)
+
+    def cut_handshake(self, error: Exception, number: int) -> None:
+        """End it before its handshake is over; `number` is the value of the event."""
+        if not self._closing:
+            self._error = error
+            self.host.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, self, number, error)
         self._abort()
 
     def _become_ready(self) -> None:

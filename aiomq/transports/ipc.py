@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 import stat
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from aiomq.endpoint import IPC_PATH_MAX_LEN, IpcEndpoint
 from aiomq.options import SocketOptions
 from aiomq.transports.adopted import adopt
-from aiomq.transports.base import Address, ConnectionFactory
+from aiomq.transports.base import Address
 from aiomq.transports.credentials import admits, peer_credentials
 from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.system_options import set_buffers
@@ -72,15 +71,6 @@ class IpcTransport:
         name = sock.getsockname()
         return f"ipc://@{name[1:].decode(errors='replace')}" if isinstance(name, bytes) else f"ipc://{name}"
 
-    async def serve(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
-    ) -> asyncio.AbstractServer:
-        """Accept connections from a bound socket. The file outlives the server, as libzmq's does."""
-        if sys.version_info >= (3, 13):
-            with contextlib.suppress(TypeError):  # an event loop that does not know the parameter leaves the file alone
-                return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1), cleanup_socket=False)
-        return await loop.create_unix_server(factory, sock=sock, backlog=max(backlog, 1))
-
     def names(self, target: IpcEndpoint, options: SocketOptions) -> Sequence[Name]:
         """Nothing has to be looked up."""
         return ()
@@ -121,9 +111,8 @@ class IpcTransport:
     ) -> None:
         """Nobody stands between."""
 
-    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+    def accepted(self, sock: socket.socket, name: object, options: SocketOptions) -> str:
         """Set the options of an accepted connection; return why it is not let in (IPC_FILTER_...), if it is not."""
-        sock = transport.get_extra_info("socket")
         set_buffers(sock, options)
         peer = peer_credentials(sock)
         return "" if admits(options, peer) else f"no IPC_FILTER lets {peer} (user:group:process) in"

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
-from typing import Final, Generic
+from typing import Generic
 
 from aiomq.byte_marks import stream_peer
 from aiomq.constants import Event
 from aiomq.peer import StreamPeer
 from aiomq.teardown import run_all
 from aiomq.transports import giving_back
-from aiomq.transports.addresses import endpoint_at
+from aiomq.transports.accepting import Acceptor, Episodes, make_acceptor
+from aiomq.transports.addresses import address_text, endpoint_at
+from aiomq.transports.admission import Door, Over
+from aiomq.transports.arrivals import Arrival, refusal
 from aiomq.transports.base import SocketHost, StreamTransport, TargetT_contra
 from aiomq.transports.connection import Connection
 from aiomq.transports.descriptors import descriptor_of
 from aiomq.transports.lifecycle import LifecycleMessages
 from aiomq.transports.peer_properties import peer_properties
+from aiomq.transports.spare import descriptor_limit, spare
 from aiomq.transports.zap_client import ZapClient
 from aiomq.unread import Unread
 from aiomq.zmtp.session import PeerInfo, SessionConfig
 
-__all__ = ["MAX_HANDSHAKES", "Listener"]
-
-MAX_HANDSHAKES: Final = 4096
-"""Connections of one listener that may be in their handshake; further strangers are turned away."""
+__all__ = ["Listener"]
 
 
 class Listener(Generic[TargetT_contra]):
@@ -49,12 +50,12 @@ class Listener(Generic[TargetT_contra]):
         self._connection_type = connection_type
         self._sock: socket.socket | None = transport.bind(endpoint, self._options)
         self.endpoint = transport.bound_endpoint(self._sock, endpoint)
-        self._server: asyncio.AbstractServer | None = None
-        self._starting: asyncio.Task[None] | None = None
-        self._begun = False
-        """The loop has begun to be told of the system socket."""
-        self._connections: set[Connection] = set()
-        self._handshakes = 0
+        self._acceptor: Acceptor | None = None
+        self._episodes: Episodes
+        self._door = Door(owner.guests, self._options)
+        self._expected: dict[Connection, Arrival] = {}
+        """Connections that the loop has not told of yet."""
+        self._connections: dict[Connection, Arrival] = {}
         self._closed = False
         self._ended = False
 
@@ -65,31 +66,93 @@ class Listener(Generic[TargetT_contra]):
 
     def start(self) -> None:
         """Begin to accept. Needs the owner's loop; until then the operating system queues who connects."""
-        self._starting = self._owner.loop.create_task(self._serve(), name=f"aiomq bind {self.endpoint}")
-        # Not a `finally` in the task: one that is cancelled before it ever ran has none.
-        self._starting.add_done_callback(self._started)
+        assert self._sock is not None
+        loop = self._owner.loop
+        self._episodes = Episodes(loop, self.endpoint)
+        self._acceptor = make_acceptor(loop, self._sock, self, self._episodes)
+        self._acceptor.start()
+        spare.hold()
         self._owner.emit(Event.LISTENING, self.endpoint, self.fd, local=self.endpoint)
 
-    async def _serve(self) -> None:
-        assert self._sock is not None
-        self._begun = True
-        owner = self._owner
-        self._server = await self._transport.serve(owner.loop, self._sock, self._make_connection, self._options.backlog)
+    # -- called as somebody connects ---------------------------------------------------------------------------------
 
-    def _started(self, task: asyncio.Task[None]) -> None:
-        self._starting = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            number = getattr(error, "errno", None) or 0
-            self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, number, local=self.endpoint, error=error)
-            task.get_loop().call_exception_handler(
-                {"message": f"accepting at {self.endpoint} failed", "exception": error, "task": task}
-            )
-        if self._closed:
-            self._stop_listening()
-            self._maybe_end()
+    def arrived(self, sock: socket.socket, name: object) -> None:
+        """Let somebody in who connected, or not."""
+        arrival: Arrival | None = None
+        try:
+            arrival = Arrival(sock, name)
+            refused = self._refusal(arrival)
+            if refused is not None:
+                self._refuse(arrival, *refused)
+                return
+            arrival.begin(self._owner.loop, partial(self._make_connection, arrival), self._arrival_ended)
+        except BaseException:  # raised again; nobody else would close it
+            sock.close()
+            if arrival is not None:
+                arrival.leave()
+            raise
 
-    def _make_connection(self) -> Connection:
-        return self._connection_type(self, self._owner.loop, self._options)
+    def _refusal(self, arrival: Arrival) -> tuple[OSError, str] | None:
+        """Return why somebody is not let in, and the budget that it would be over; None if it is let in."""
+        options = self._options
+        try:
+            reason = self._transport.accepted(arrival.sock, arrival.name, options)
+        except OSError as error:  # what the system says to an option, or to who has gone already
+            return error, ""
+        if reason:
+            return OSError(errno.EACCES, reason), ""
+        left = descriptor_limit.left_above(arrival.sock.fileno()) if options.descriptors_free else None
+        if left is not None and left < options.descriptors_free:
+            shortage = refusal(Over("descriptors_free", options.descriptors_free))
+            self._episodes.trouble(shortage)
+            return shortage, "descriptors_free"
+        over = self._door.admit(arrival, self._owner.loop.time())
+        return None if over is None else (refusal(over), over.budget)
+
+    def _refuse(self, arrival: Arrival, error: OSError, budget: str = "") -> None:
+        """Close whoever is not let in, and tell of it."""
+        address = arrival.address if self._owner.monitors else ""  # as long as the socket is open
+        arrival.drop()
+        self._tell_refused(address, error, budget)
+
+    def _tell_refused(self, address: str, error: OSError, budget: str) -> None:
+        self._owner.tally.refuse(budget)
+        remote = endpoint_at(address, self.endpoint)
+        self._owner.emit(
+            Event.ACCEPT_FAILED,
+            self.endpoint,
+            error.errno or 0,
+            local=self.endpoint,
+            remote=remote,
+            address=address,
+            error=error,
+        )
+
+    def turned_away(self, name: object, error: OSError) -> None:
+        """Somebody connected and was closed at once, as no descriptor was free."""
+        self._tell_refused(address_text(name), error, "descriptors_free" if self._options.descriptors_free else "")
+
+    def accept_failed(self, error: OSError) -> None:
+        """The system has not given us a connection."""
+        self._owner.emit(Event.ACCEPT_FAILED, self.endpoint, error.errno or 0, local=self.endpoint, error=error)
+
+    def _make_connection(self, arrival: Arrival) -> Connection:
+        connection = arrival.connection = self._connection_type(self, self._owner.loop, self._options)
+        self._expected[connection] = arrival
+        return connection
+
+    def _arrival_ended(self, arrival: Arrival, error: BaseException | None) -> None:
+        """The loop has made a connection of somebody who arrived, or has not."""
+        if error is None:
+            return
+        if not arrival.is_made:  # else its end is told as that of any connection
+            if arrival.connection is not None:
+                self._expected.pop(arrival.connection, None)
+            self._refuse(arrival, error if isinstance(error, OSError) else OSError(0, str(error)))
+        if not isinstance(error, OSError):
+            about = {"message": f"accepting at {self.endpoint} failed", "exception": error}
+            self._owner.loop.call_exception_handler(about)
+        self._maybe_end()
 
     # -- called by connections ---------------------------------------------------------------------------------------
 
@@ -103,32 +166,25 @@ class Listener(Generic[TargetT_contra]):
         return self._owner.unread
 
     @property
+    def _handshakes(self) -> int:
+        return self._door.handshakes
+
+    @property
     def zap(self) -> ZapClient:
         """Whom to ask about the peer."""
         return self._owner.zap
 
     def connection_made(self, connection: Connection) -> None:
-        """Somebody connected."""
-        self._connections.add(connection)
-        self._handshakes += 1
-        error = None if self._closed else self._refusal(connection)
-        if error is not None:
-            self._owner.tally.refuse()
-            self.emit(Event.ACCEPT_FAILED, connection, error.errno or 0, error)
-        if self._closed or error is not None:
+        """The loop has made a connection of somebody who arrived."""
+        arrival = self._expected.pop(connection)
+        arrival.is_made = True
+        self._connections[connection] = arrival
+        connection.address = connection.address or arrival.address
+        if self._closed:
             connection.finish(0)
         else:
             self.emit(Event.ACCEPTED, connection, connection.fd)
-
-    def _refusal(self, connection: Connection) -> OSError | None:
-        """Return why a new connection is not let in, or None."""
-        if self._handshakes > MAX_HANDSHAKES:
-            return OSError(errno.EMFILE, f"{MAX_HANDSHAKES} connections are in their handshake: no more are accepted")
-        try:
-            reason = self._transport.accepted(connection.transport, self._options)
-        except OSError as error:  # what the system says to an option, or to who has gone already
-            return error
-        return OSError(errno.EACCES, reason) if reason else None
+            arrival.cut_if_evicted()
 
     def connection_ready(self, connection: Connection, info: PeerInfo) -> StreamPeer:
         """The handshake is over: the connection becomes a peer."""
@@ -156,16 +212,16 @@ class Listener(Generic[TargetT_contra]):
 
     def _carry(self, peer: StreamPeer, connection: Connection, properties: Mapping[str, bytes]) -> None:
         connection.peer = peer
-        self._handshakes -= 1  # not before: a connection without a peer counts as one in its handshake, to its end
+        self._connections[connection].prove()  # not before: without a peer it is in its handshake, to its end
         peer.address = connection.address
         peer.properties = properties
         peer.attach_link(connection)
 
     def connection_lost(self, connection: Connection, error: Exception | None) -> None:
         """The peer dies with its connection, unless it is remembered; what it had sent stays readable."""
-        if connection.peer is None and connection in self._connections:  # else it failed before it was counted
-            self._handshakes -= 1
-        self._connections.discard(connection)
+        arrival = self._connections.pop(connection, None) or self._expected.pop(connection, None)
+        if arrival is not None:
+            arrival.leave()
         connection.count_end(self._owner.tally, error)
         giving_back.connection_ended(self._owner.loop)
         run_all(lambda: self._lose_peer(connection), self._maybe_end)
@@ -181,6 +237,8 @@ class Listener(Generic[TargetT_contra]):
 
     def emit(self, event: Event, connection: Connection, value: int = 0, error: Exception | None = None) -> None:
         """Tell the socket's monitors, in the name of a connection."""
+        if not self._owner.monitors:
+            return
         peer = connection.peer
         self._owner.emit(
             event,
@@ -221,23 +279,14 @@ class Listener(Generic[TargetT_contra]):
             run_all(lambda: peer.leave(drop=True), lambda: connection.finish(linger))
 
     def _stop_listening(self) -> None:
-        """Free the address, at once wherever that can be had: the next bind may come in this very turn."""
-        loop = self._owner.loop if self._starting is not None or self._server is not None else None
-        if isinstance(loop, asyncio.SelectorEventLoop):
-            # Not Server.close: that leaves open, for ever, the socket of whoever is being accepted in this turn.
-            if self._sock is not None:
-                loop.remove_reader(self._sock)
-        elif self._server is not None:
-            self._server.close()
-        elif self._starting is not None and self._begun:
-            return  # half a server of another loop cannot be closed: it is when it is whole
-        cancel = () if self._starting is None else (self._starting.cancel,)
-        self._server = None
-        run_all(*cancel, self._free_address)
+        """Free the address, in this very turn: the next bind may come in it."""
+        acceptor, self._acceptor = self._acceptor, None
+        run_all(*(() if acceptor is None else (acceptor.stop,)), self._free_address)
 
     def abandon(self) -> None:
         """The loop does not run any more: free the address."""
-        self._free_address()
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and has let go of it
+            self._stop_listening()
 
     def _free_address(self) -> None:
         sock, self._sock = self._sock, None
@@ -245,7 +294,7 @@ class Listener(Generic[TargetT_contra]):
             run_all(sock.close, lambda: self._transport.release(self.endpoint))
 
     def _maybe_end(self) -> None:
-        idle = self._starting is None and not self._connections
+        idle = not self._expected and not self._connections
         if self._closed and not self._ended and self._sock is None and idle:
             self._ended = True
             self._owner.endpoint_closed(self)
@@ -257,11 +306,12 @@ class Listener(Generic[TargetT_contra]):
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptors that it and its connections hold."""
         held = [each for connection in tuple(self._connections) for each in descriptor_of(connection.transport)]
+        held += [each.sock.fileno() for each in tuple(self._expected.values())]
         return (*held, self.fd) if self.fd >= 0 else tuple(held)
 
     def is_busy(self) -> bool:
-        """Return whether it does not accept yet, or somebody is in a handshake."""
-        return self._starting is not None or self._handshakes > 0
+        """Return whether somebody is in a handshake."""
+        return self._handshakes > 0
 
     def queued(self) -> int:
         """Return how many messages and bytes still wait to leave, as one number that only says "none" or "some"."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from aiomq.options import SocketOptions
-from aiomq.transports.base import Address, ConnectionFactory
+from aiomq.transports.base import Address
 from aiomq.transports.lookups import AddressInfo, Name
 from aiomq.transports.system_options import set_buffers
 
@@ -70,12 +70,6 @@ class NumberedTransport(ABC, Generic[TargetT]):
             raise
         return sock
 
-    async def serve(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
-    ) -> asyncio.AbstractServer:
-        """Accept connections from a bound socket."""
-        return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
-
     def names(self, target: TargetT, options: SocketOptions) -> Sequence[Name]:
         """Nothing has to be looked up."""
         return ()
@@ -110,9 +104,9 @@ class NumberedTransport(ABC, Generic[TargetT]):
     ) -> None:
         """Nobody stands between."""
 
-    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+    def accepted(self, sock: socket.socket, name: object, options: SocketOptions) -> str:
         """Set the options of an accepted connection; everybody is let in."""
-        set_buffers(transport.get_extra_info("socket"), options)
+        set_buffers(sock, options)
         return ""
 
     def release(self, endpoint: str) -> None:

@@ -16,7 +16,7 @@ from aiomq.option_values import IPNetwork, proxy_address
 from aiomq.options import SocketOptions
 from aiomq.transports.addresses import host_text
 from aiomq.transports.adopted import adopt
-from aiomq.transports.base import Address, ConnectionFactory
+from aiomq.transports.base import Address
 from aiomq.transports.interfaces import interface_address
 from aiomq.transports.lookups import AddressInfo, Name, is_numeric, numeric
 from aiomq.transports.socks import request_target
@@ -59,12 +59,6 @@ class TcpTransport:
         """Return the numeric address, with its zone if it has one, and the port, as the system gives them."""
         host, port = socket.getnameinfo(sock.getsockname(), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
         return format_tcp(host, int(port))
-
-    async def serve(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ConnectionFactory, backlog: int
-    ) -> asyncio.AbstractServer:
-        """Accept connections from a bound socket."""
-        return await loop.create_server(factory, sock=sock, backlog=max(backlog, 1))
 
     def names(self, target: TcpEndpoint, options: SocketOptions) -> Sequence[Name]:
         """Return the names among the host (or the proxy's in its place) and the source: all is looked up anew."""
@@ -142,15 +136,15 @@ class TcpTransport:
         if options.socks_proxy:
             await _ask_proxy(loop, sock, target, options)
 
-    def accepted(self, transport: asyncio.BaseTransport, options: SocketOptions) -> str:
+    def accepted(self, sock: socket.socket, name: object, options: SocketOptions) -> str:
         """Set the options of an accepted connection; return why it is not let in (TCP_ACCEPT_FILTER), if it is not."""
         if options.tcp_accept_filter:
-            host = host_text(transport.get_extra_info("peername"))
+            host = host_text(name)
             if not host:
                 raise OSError(errno.ENOTCONN, "who connected has gone already")
             if not _in_networks(host, options.tcp_accept_filter):
                 return f"{host} is in no network of TCP_ACCEPT_FILTER"
-        set_accepted_options(transport.get_extra_info("socket"), options)
+        set_accepted_options(sock, options)
         return ""
 
     def release(self, endpoint: str) -> None:

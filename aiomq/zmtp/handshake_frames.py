@@ -65,10 +65,16 @@ def parse_v1(octets: bytearray, limit: int, what: str) -> tuple[bytes, int] | No
     return _cut(octets, start, length - 1, limit, what)
 
 
-def parse_v2(octets: bytearray, limit: int, what: str) -> tuple[bytes, int] | None:
+def parse_v2(octets: bytearray, limit: int, what: str, *, budget: str = "") -> tuple[bytes, int] | None:
     """Return the body of the frame of ZMTP 2.0 or later that these octets begin with, and its size with all.
 
     None if it is not whole yet. Flags other than LONG do not count, nor does it whether the short form would do.
+
+    Args:
+        octets: what has arrived.
+        limit: the most that the body may have.
+        what: the frame is for.
+        budget: the name of the limit, if it is one.
 
     Raises:
         ZmtpError: the body is over the limit.
@@ -79,13 +85,17 @@ def parse_v2(octets: bytearray, limit: int, what: str) -> tuple[bytes, int] | No
         if len(octets) < _LONG_HEADER.size:
             return None
         size: int = _SIZE.unpack_from(octets, 1)[0]
-        return _cut(octets, _LONG_HEADER.size, size, limit, what)
-    return _cut(octets, 2, octets[1], limit, what)
+        return _cut(octets, _LONG_HEADER.size, size, limit, what, budget=budget)
+    return _cut(octets, 2, octets[1], limit, what, budget=budget)
 
 
-def _cut(octets: bytearray, start: int, size: int, limit: int, what: str) -> tuple[bytes, int] | None:
+def _cut(
+    octets: bytearray, start: int, size: int, limit: int, what: str, *, budget: str = ""
+) -> tuple[bytes, int] | None:
+    """Return a body of this size that begins there, and where it ends, unless it is too large or not whole."""
     if size > limit:
-        raise ZmtpError(f"a {what} of {size} octets: up to {limit} are accepted here, fewer with a lower MAXMSGSIZE")
+        why = f"a {what} of {size} octets: up to {limit} are accepted here, fewer with a lower MAXMSGSIZE"
+        raise ZmtpError(why, budget=budget)
     stop = start + size
     if len(octets) < stop:
         return None

@@ -12,10 +12,12 @@ event that they make, or none if more are needed; the table says what comes next
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from aiomq.budgets import Budgets
 from aiomq.constants import ProtocolError, SocketType
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Subscription
@@ -60,17 +62,14 @@ __all__ = [
     "State",
 ]
 
-MAX_COMMAND_SIZE: Final = 64 * 1024
-"""Octets in the body of one handshake command, metadata included: what a stranger can make us hold."""
+MAX_COMMAND_SIZE: Final = Budgets().handshake_bytes
+"""Octets in the body of one handshake command, metadata included, where no other limit is set."""
 
 MAX_ROUTING_ID_SIZE: Final = 255
 """Octets in a routing id, ours or that of a 1.0 or 2.0 peer (RFC 37, The Identity Property)."""
 
 _MAX_METADATA_SIZE: Final = MAX_COMMAND_SIZE // 2
 """Octets of own metadata: so that a peer with our limits always takes our READY or INITIATE."""
-
-_MAX_HELD: Final = frames.MAX_HEADER_SIZE + MAX_COMMAND_SIZE
-"""Octets kept while a ZAP handler thinks: nobody has to say more before it gets an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,10 @@ class SessionConfig:
     Attributes:
         socket_type: our type; the peer's must be compatible.
         routing_id: our identity, up to 255 octets.
+        lowest_version: peers of an older version are refused.
         max_message_size: MAXMSGSIZE, -1 for none. It bounds handshake frames too, as it does in libzmq.
+        max_held: octets in the body of one handshake command, metadata included: what a stranger can make us hold.
+            0 for no limit.
         mechanism: makes a new security mechanism for each session.
         metadata: application properties to announce, in this order.
         zap_domain: if not empty, the ZAP handler is asked about every peer, and 1.0 and 2.0 peers are refused.
@@ -92,7 +94,9 @@ class SessionConfig:
 
     socket_type: SocketType
     routing_id: bytes = b""
+    lowest_version: tuple[int, int] = (1, 0)
     max_message_size: int = -1
+    max_held: int = MAX_COMMAND_SIZE
     mechanism: Callable[[], Mechanism] = NullMechanism
     metadata: tuple[tuple[str, bytes], ...] = ()
     zap_domain: bytes = b""
@@ -136,6 +140,10 @@ class PeerInfo:
     mechanism: str = ""
 
 
+_NOBODY: Final = PeerInfo(version=(0, 0), metadata={})
+"""What is known of a peer that has said nothing yet."""
+
+
 class Session:
     """One side of one handshake; see the module."""
 
@@ -166,10 +174,10 @@ class Session:
         self._state = State.IDLE
         self._received = bytearray()
         self._outgoing = bytearray()
-        self._info = PeerInfo(version=(0, 0), metadata={})
+        self._info = _NOBODY
         self._error: ZmtpError | None = None
         limit = config.max_message_size
-        self._max_command_size = MAX_COMMAND_SIZE if limit < 0 else min(limit, MAX_COMMAND_SIZE)
+        self._max_command_size = min(config.max_held or sys.maxsize, sys.maxsize if limit < 0 else limit)
         self._max_routing_id_size = MAX_ROUTING_ID_SIZE if limit < 0 else min(limit, MAX_ROUTING_ID_SIZE)
 
     # -- what the owner calls ----------------------------------------------------------------------------------------
@@ -373,11 +381,15 @@ class Session:
             self._secure()
             return Event.SECURED
         if mechanism.question is not None:
-            if len(self._received) > _MAX_HELD:
-                raise ZmtpError(f"the peer sent more than {_MAX_HELD} octets before it was let in")
+            # Nobody has to say more before it gets an answer.
+            most = (self._config.max_held or sys.maxsize) + frames.MAX_HEADER_SIZE
+            if len(self._received) > most:
+                why = f"the peer sent more than {most} octets before it was let in"
+                raise ZmtpError(why, budget="handshake_bytes")
             return None
         # The COMMAND bit is not looked at: libzmq takes handshake commands in plain frames as well.
-        frame = frames.parse_v2(self._received, self._max_command_size, "handshake command")
+        budget = self._budget_of_size()
+        frame = frames.parse_v2(self._received, self._max_command_size, "handshake command", budget=budget)
         if frame is None:
             return None
         body, size = frame
@@ -395,9 +407,20 @@ class Session:
         if self._config.zap_domain:
             raise ZmtpError("the peer is older than ZMTP 3.0 and cannot be asked about by ZAP (ZAP_DOMAIN is set)")
 
+    def _budget_of_size(self) -> str:
+        """Return the budget that a command which is too large is over; none if MAXMSGSIZE is the limit."""
+        return "handshake_bytes" if self._max_command_size == self._config.max_held else ""
+
     def _settle(self, revision: int | None, minor: int | None = None, *, socket_type: SocketType | None = None) -> None:
         """Keep what the greeting decides."""
         version, self.framing, self.subscription_commands = negotiate(revision, minor)
+        lowest = self._config.lowest_version
+        if version < lowest:
+            words = [f"{major}.{minor}" for major, minor in (version, lowest)]
+            raise ZmtpError(
+                f"the peer speaks ZMTP {words[0]}, and nothing older than {words[1]} is spoken here (zmtp_min)",
+                errno=errno.EPROTONOSUPPORT,
+            )
         self._info = PeerInfo(version=version, revision0=revision == 0, socket_type=socket_type, metadata={})
         if revision is None and self._config.socket_type in PUBLISHERS:
             # A subscriber of ZMTP 1.0 filters at its own end and never says what it wants: it gets everything.

@@ -16,7 +16,6 @@ from aiomq.options import SocketOptions
 from aiomq.patterns.table import PATTERNS
 from aiomq.socket_types import PLAIN_DATAGRAMS, RAW_STREAMS
 from aiomq.transports.base import Address
-from aiomq.transports.connection import Connection
 from aiomq.transports.inproc_names import InprocNames
 from aiomq.transports.listener import Listener
 from aiomq.transports.lookups import Name
@@ -31,6 +30,7 @@ __all__ = ["TYPES", "connections"]
 TYPES: Final = tuple(each for each in PATTERNS if each not in RAW_STREAMS and each not in PLAIN_DATAGRAMS)
 
 _CHUNKS: Final = (1, 3, 17, 64, 300, 5000, 5000, 5000)
+_SHARED: Final = ("GivingBack", "Hangups")
 _MARKS: Final = (1000, 1, 5, 0)
 
 
@@ -45,7 +45,7 @@ class _Nowhere:
     def bound_endpoint(self, _sock: object, _endpoint: object) -> str:
         return "tcp://192.0.2.1:5555"
 
-    def accepted(self, _transport: asyncio.BaseTransport, _options: SocketOptions) -> str:
+    def accepted(self, _sock: object, _name: object, _options: SocketOptions) -> str:
         return ""
 
     def release(self, _endpoint: str) -> None:
@@ -94,9 +94,9 @@ class _Bound:
 
     def connect(self) -> FakeTransport:
         """Let somebody connect."""
-        connection = Connection(self.listener, self.core.loop, self.listener._options)
-        transport = FakeTransport(self.loop, connection)
-        connection.connection_made(transport)
+        self.listener.arrived(cast("Any", FakeSocket()), ("192.0.2.7", 4711))
+        (transport,) = self.loop.accepted
+        self.loop.accepted.clear()
         return transport
 
     def use(self, action: int) -> None:
@@ -144,7 +144,8 @@ class _Bound:
             self.loop.turn()
         assert not self.core.peers, "a peer stays behind"
         assert not self.listener._connections, "a connection stays behind"
-        waiting = [each for each in self.loop.waiting() if "GivingBack" not in repr(each)]  # that is the process's
+        # These two are of the process and of the loop, and not of a connection.
+        waiting = [each for each in self.loop.waiting() if not any(name in repr(each) for name in _SHARED)]
         assert not waiting, f"something is still to be called: {waiting}"
         assert budget.held == 0, "a buffer of a large frame stays behind"
         while self._read_on():

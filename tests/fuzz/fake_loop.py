@@ -20,6 +20,8 @@ class FakeLoop:
         self.now = 0.0
         self._soon: deque[asyncio.Handle] = deque()
         self._later: list[asyncio.TimerHandle] = []
+        self.accepted: list[FakeTransport] = []
+        """The transports of those who connected, until somebody takes them."""
 
     def time(self) -> float:
         return self.now
@@ -29,6 +31,18 @@ class FakeLoop:
 
     def is_running(self) -> bool:
         return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    async def connect_accepted_socket(
+        self, factory: Callable[[], asyncio.BufferedProtocol], _sock: object
+    ) -> tuple[FakeTransport, asyncio.BufferedProtocol]:
+        protocol = factory()
+        transport = FakeTransport(self, protocol)
+        self.accepted.append(transport)
+        protocol.connection_made(transport)
+        return transport, protocol
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=cast("asyncio.AbstractEventLoop", self))

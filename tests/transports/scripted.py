@@ -199,14 +199,15 @@ class Script:
         asyncio.get_running_loop().set_exception_handler(None)
         assert not self.loop_errors, self.loop_errors
 
-    async def dial(self, endpoint: str) -> Wire:
-        """Connect to a tcp or ipc endpoint."""
+    async def dial(self, endpoint: str, source: str = "") -> Wire:
+        """Connect to a tcp or ipc endpoint; over tcp from an address, if one is given."""
         scheme, _, rest = endpoint.partition("://")
         if scheme == "ipc":
             reader, writer = await asyncio.open_unix_connection(rest)
         else:
             host, _, port = rest.rpartition(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
+            local = (source, 0) if source else None
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), local_addr=local)
         wire = Wire(reader, writer)
         self._wires.append(wire)
         return wire

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -87,16 +86,13 @@ async def test_tcp_filter_of_libzmq_turns_aiomq_away_and_aiomq_tries_again(
 
 
 def test_tcp_filter_refuses_who_has_gone_before_he_was_looked_at() -> None:
-    class Gone(asyncio.BaseTransport):
-        """What a loop gives for a connection that was reset in the moment it was accepted."""
-
-        def get_extra_info(self, name: str, default: object = None) -> object:
-            return default
-
     options = default_options(SocketType.PULL)
     options.tcp_accept_filter = (ip_network(b"0.0.0.0/0"),)
-    with pytest.raises(OSError, match="has gone already") as caught:
-        TcpTransport().accepted(Gone(), options)
+    with (
+        socket.socket() as sock,
+        pytest.raises(OSError, match="has gone already") as caught,
+    ):  # some systems have no name for a connection that was reset in the moment it was accepted
+        TcpTransport().accepted(sock, None, options)
 
     assert caught.value.errno == errno.ENOTCONN
 
