@@ -19,6 +19,7 @@ from aiomq.options import SocketOptions
 from aiomq.peer_protocols import Link, PeerOwner, Rest
 from aiomq.teardown import run_all
 from aiomq.tracker import Departures
+from aiomq.unsent import MESSAGE_COST, process_unsent
 from aiomq.weights import EXACT_BELOW, FEW, SMALL, Unsent, Weights, size_of
 
 __all__ = ["NO_MARKS", "NO_PROPERTIES", "UNLIMITED", "Link", "PeerOwner", "StreamPeer", "low_water_mark", "new_queue"]
@@ -53,6 +54,7 @@ class StreamPeer:
         "_limit",
         "_looks",
         "_mark",
+        "_noted",
         "_unreported",
         "_unsent",
         "_weights",
@@ -115,6 +117,8 @@ class StreamPeer:
         """Bytes in the outbox at which it is full; 0 for any."""
         self._unsent = unsent
         """The same for all peers of the socket together."""
+        self._noted = 0
+        """Bytes that the process counts as waiting to leave here."""
         self._weights: Weights | None = None  # most peers never have anything to weigh
         self._looks = mark > 0 or unsent is not None
         """Each `put` is to find out whether there is room, whatever the number of messages."""
@@ -190,6 +194,9 @@ class StreamPeer:
 
     def _is_over(self) -> bool:
         """Weigh what was put, and return whether it is too much."""
+        if self._noted and process_unsent.is_over:
+            self._looks = True
+            return True
         weights = self._weights
         if weights is None:
             if not self.outbox or not self._is_weighed:
@@ -201,14 +208,36 @@ class StreamPeer:
         self._looks = is_over or self.link is None or self._keeps_to_message
         return is_over
 
-    def left_behind(self) -> None:
-        """The transport is full, and something stays in the outbox: find out whether that is too much."""
-        if not self.writable or not self._is_weighed or (self._unsent is None and self._is_light()):
-            return
-        if self._is_over():
+    def left_behind(self, in_transport: int) -> None:
+        """The transport is full, and something stays in it or in the outbox: find out whether that is too much.
+
+        Args:
+            in_transport: bytes that are held beside the outbox.
+        """
+        outbox, weights = self.outbox, self._weights
+        count = len(outbox)
+        known, held = (0, 0) if weights is None else (weights.known, weights.held)
+        unknown = (count - known) * size_of(outbox[-1]) if count > known else 0  # of one kind, most often
+        self._note(in_transport + held + unknown + count * MESSAGE_COST)
+        if self.writable and (process_unsent.is_over or self._has_to_be_weighed()) and self._is_over():
             self._limit = 0
             self.writable = False
             self.owner.peer_full()
+
+    def _note(self, held: int) -> None:
+        if held != self._noted:
+            process_unsent.change(held - self._noted)
+            self._noted = held
+
+    def nothing_left(self) -> None:
+        """All that was put has left for the system."""
+        if self._noted:
+            self._note(0)
+            if not self.writable:
+                self._credit()
+
+    def _has_to_be_weighed(self) -> bool:
+        return self._is_weighed and not (self._unsent is None and self._is_light())
 
     def _is_light(self) -> bool:
         """Whether what was put is many small messages, and too few to reach the mark: weighing them would cost more.
@@ -263,6 +292,7 @@ class StreamPeer:
     def discard_outbox(self) -> None:
         """Throw away what is queued and not on its way."""
         self.outbox.clear()
+        self._note(0)
         if self._weights is not None:
             self._weights.clear()
         self._unreported = 0
@@ -360,6 +390,7 @@ class StreamPeer:
         if self.link is not None:
             self.link = None
             self.corked = True
+            self._note(0)
             self._look_or_not()
             self.owner.link_lost()
 
@@ -374,6 +405,7 @@ class StreamPeer:
         """Nothing of what is queued will leave: it counts no longer."""
         weights, self._weights = self._weights, None
         self._mark, self._unsent, self._looks = 0, None, False
+        self._note(0)
         if weights is not None:
             weights.clear()
 

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 from aiomq.memory import memory_for_process
 from aiomq.peer import StreamPeer
+from aiomq.unsent import MESSAGE_COST
 from aiomq.weights import sizes_of
 
 __all__ = ["UNREAD_VARIABLE", "Process", "Unread", "process"]
@@ -27,7 +28,7 @@ __all__ = ["UNREAD_VARIABLE", "Process", "Unread", "process"]
 UNREAD_VARIABLE: Final = "AIOMQ_UNREAD_BYTES"
 """The environment variable that sets the mark of the process, in bytes; 0 for none."""
 
-SHARE: Final = 2
+SHARE: Final = 4
 """The mark is one part of so many of the memory that the process may have."""
 
 FINE: Final = 16
@@ -49,7 +50,8 @@ class Budgeted(Protocol):
 def unread_of(peer: StreamPeer) -> int:
     """Return how many bytes of a peer are held that were not read; it may be of another thread."""
     rest = peer.rest
-    return sum(sizes_of(peer.inbox.copy())) + peer.raw_bytes + (0 if rest is None else rest.held)
+    inbox = peer.inbox.copy()
+    return sum(sizes_of(inbox)) + len(inbox) * MESSAGE_COST + peer.raw_bytes + (0 if rest is None else rest.held)
 
 
 class _Gauge:

@@ -43,7 +43,7 @@ LAYERS: Final = (
     # 2: peers and what wakes whom
     frozenset({"durable", "durable_claims", "durable_ledger", "durable_schema"})
     | frozenset({"durable_store", "durable_times"})
-    | frozenset({"byte_marks", "rest", "unread", "weights"})
+    | frozenset({"byte_marks", "rest", "unread", "unsent", "weights"})
     | frozenset({"conflating", "flusher", "frame", "gate", "peer", "peer_protocols", "tracker"}),
     # 3: the ways bytes and messages travel
     frozenset({"transports"}),

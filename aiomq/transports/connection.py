@@ -218,6 +218,7 @@ class Connection(Reading):
     def _discard_rest(self) -> None:
         """Let go of what leads nowhere: a message that is not whole, a batch that is not written."""
         self._unwritten = self._held_commands = None
+        self._keep(0)
         rest = None if self.peer is None else self.peer.rest
         if self._decoder is not None and not (isinstance(rest, Rest) and rest.holds(self._decoder)):
             self._decoder.assembly.discard()
@@ -387,8 +388,10 @@ class Connection(Reading):
                 for _ in range(count):
                     outbox.popleft()
             peer.flushed(count)
-        if outbox:
-            peer.left_behind()
+        if outbox or self._write_paused:
+            peer.left_behind(self.unsent_bytes())
+        elif not self.lost:
+            peer.nothing_left()
         if self._finishing and not outbox and not self._unwritten:
             self._close()
 

@@ -18,15 +18,17 @@ from aiomq.transports.hangups import hangups_of
 from aiomq.transports.heartbeat import Heartbeat, answer_commands
 from aiomq.transports.metering import Metering
 from aiomq.transports.scratch import scratch_for
-from aiomq.transports.turns import TURN, turns_for
+from aiomq.transports.turns import NARROW, TURN, turns_for
 from aiomq.zmtp.errors import ZmtpError
 from aiomq.zmtp.frames import LONGEST_LONE, FrameDecoder
 
 __all__ = ["Reading"]
 
-MANY: Final = 4096
-"""Messages decoded at a time that count in the allowance of the turn too, 16 for one; without RCVHWM there is no other
-bound for them."""
+MANY: Final = 64
+"""So many messages at a time count in the allowance of the turn too, 16 for one."""
+
+MUCH: Final = 16 << 10
+"""So many bytes at a time count, too, 8 KiB for one."""
 
 _RATE_SECONDS: Final = 1.0
 """`commands_per_second` counts over so many seconds at least."""
@@ -41,6 +43,7 @@ class Reading(Metering):
         "_drained_at",
         "_error",
         "_heartbeat",
+        "_kept",
         "_knows_lone",
         "_paused",
         "_pumping",
@@ -65,6 +68,8 @@ class Reading(Metering):
         """Since when commands are counted."""
         self._waits_turn = False
         """Reading is paused until the allowance of a later turn."""
+        self._kept = 0
+        """Bytes of a chunk that stay undecoded."""
         self.peer: StreamPeer | None = None
         self._decoder: Source | None = None
         self._drained_at = 0
@@ -103,7 +108,7 @@ class Reading(Metering):
             room = self._decoder.assembly.room
             if room is not None:
                 return room
-        return self._scratch
+        return self._scratch[:NARROW] if self._turns.is_crowded else self._scratch
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take in what was read."""
@@ -121,11 +126,26 @@ class Reading(Metering):
                 if whole and item is not None:
                     self._deliver([item])
                     self._pump()
+                if nbytes > MUCH:
+                    self._charge(nbytes >> 13)
+            elif nbytes > MUCH:
+                self._take_much(decoder, nbytes)
             elif nbytes > LONGEST_LONE or not self._knows_lone or not self._take_lone(nbytes):
                 decoder.feed(self._scratch[:nbytes])
                 self._pump()
         except ZmtpError as error:
             self.fail(error)
+
+    def _take_much(self, decoder: Source, nbytes: int) -> None:
+        """Take in a large chunk: at once, or in a later turn if this one has had enough."""
+        decoder.feed(self._scratch[:nbytes])
+        self._allowance.left -= nbytes >> 13
+        if self._allowance.left > 0 or self._paused:
+            self._pump()
+        else:
+            decoder.detach_chunk()
+            self._keep(decoder.pending)
+            self._charge(0)
 
     # -- into the inbox ----------------------------------------------------------------------------------------------
 
@@ -160,7 +180,9 @@ class Reading(Metering):
                 self._deliver(items)
             if decoder.starved and len(inbox) < hwm and self._may_go_on():
                 if self._allowance.left < TURN or len(items) > MANY:
-                    self._charge(len(items) // 16)
+                    self._charge(len(items) >> 4)
+                if self._kept:
+                    self._keep(0)
                 return
         self._pump_on(peer, decoder, hwm)
 
@@ -178,6 +200,7 @@ class Reading(Metering):
         finally:
             self._pumping = False
         decoder.detach_chunk()
+        self._keep(decoder.pending)
         self._charge(0)
         has_room = self._room(peer, hwm) > 0
         if self._waits_turn and has_room:
@@ -220,6 +243,12 @@ class Reading(Metering):
         peer.inbox.extend(items)
         peer.received += len(items)
         peer.owner.message_received(peer, len(items))
+
+    def _keep(self, count: int) -> None:
+        """So many bytes of the last chunk stay undecoded."""
+        if count != self._kept:
+            self._turns.keep(count - self._kept)
+            self._kept = count
 
     # -- turns -------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class RecordedConnection(Connection):
         ledger = peer.ledger
         while ledger.has_written(peer):
             if self._write_paused or self._closing or self.lost:
-                peer.left_behind()
+                peer.left_behind(self.unsent_bytes())
                 return
             batch = _head(peer.outbox)
             if not ledger.strike_out(peer, len(batch)):

@@ -23,6 +23,13 @@ SHARE: Final = 256
 """Of these, for each connection that has waited: so a few who send much do not keep all others waiting for long."""
 
 
+UNDECODED: Final = 32 << 20
+"""Bytes that all connections of a loop may keep undecoded, in chunks that were read, before less is read at a time."""
+
+NARROW: Final = 8 << 10
+"""Bytes that are read at a time then."""
+
+
 class Waiting(Protocol):
     """A connection that has more to decode."""
 
@@ -33,10 +40,13 @@ class Waiting(Protocol):
 class Turns:
     """The allowance of one loop, and the connections that wait for more of it."""
 
-    __slots__ = ("_is_renewing", "_waiting", "allowance", "loop")
+    __slots__ = ("_is_renewing", "_undecoded", "_waiting", "allowance", "is_crowded", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.is_crowded = False
+        """So much is kept undecoded that no more than `NARROW` bytes are to be read at a time."""
+        self._undecoded = 0
         self.allowance = Allowance(TURN)
         self._waiting: deque[Waiting] = deque()
         self._is_renewing = False
@@ -46,6 +56,11 @@ class Turns:
         if not self._is_renewing:
             self._is_renewing = True
             self.loop.call_soon(self._renew)
+
+    def keep(self, count: int) -> None:
+        """A connection keeps so many bytes more undecoded, or fewer."""
+        self._undecoded += count
+        self.is_crowded = self._undecoded > UNDECODED
 
     def wait(self, connection: Waiting) -> None:
         """Let a connection go on in a later turn, after those that wait already."""

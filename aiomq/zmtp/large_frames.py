@@ -28,7 +28,7 @@ SPARE_BYTES: Final = 4 << 20
 """Larger buffers are given back to the system rather than kept for the next large frame."""
 
 BUDGET_MIN: Final = 64 << 20
-BUDGET_SHARE: Final = 4
+BUDGET_SHARE: Final = 8
 """The budget is one part of so many of the memory that the process may have."""
 
 BUDGET_VARIABLE: Final = "AIOMQ_LARGE_FRAMES"

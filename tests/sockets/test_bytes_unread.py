@@ -11,6 +11,7 @@ import pytest
 import aiomq
 from aiomq import unread
 from aiomq.memory import memory_for_process
+from aiomq.unsent import MESSAGE_COST
 from tests.sockets.links import linked, turns, until
 from tests.sockets.strangers import Stranger
 from tests.transports.scripted import frame
@@ -148,17 +149,17 @@ async def test_what_the_gone_have_left_counts_until_it_is_read(
             await until(pull.peers)
             stranger.leave()
         await until(lambda: not pull.peers())
-    assert held(pull) == 3 * MIB
+    assert held(pull) == 3 * (MIB + MESSAGE_COST)
     for left in (2, 1, 0):
         await pull.recv()
-        assert held(pull) == left * MIB
+        assert held(pull) == left * (MIB + MESSAGE_COST)
 
 
-def test_mark_of_the_process_is_half_of_its_memory_or_what_the_environment_says(
+def test_mark_of_the_process_is_a_quarter_of_its_memory_or_what_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(unread.UNREAD_VARIABLE, raising=False)
-    assert unread.Process().find_limit() == memory_for_process() // 2
+    assert unread.Process().find_limit() == memory_for_process() // 4
     monkeypatch.setenv(unread.UNREAD_VARIABLE, "12345")
     assert unread.Process().find_limit() == 12345
     monkeypatch.setenv(unread.UNREAD_VARIABLE, "0")
