@@ -29,7 +29,7 @@ from aiomq.transports.heartbeat import heartbeat_for
 from aiomq.transports.pace import Pace, pace_for
 from aiomq.transports.patience import Patience
 from aiomq.transports.peer_properties import peer_address
-from aiomq.transports.reading import Reading
+from aiomq.transports.reading import HANDSHAKE, Reading
 from aiomq.transports.unsent import held_by_system
 from aiomq.transports.zap_client import Verdict, ZapQuestion
 from aiomq.zmtp.allowance import UNBOUNDED, Allowance
@@ -188,7 +188,18 @@ class Connection(Reading):
             return
         self.lost = True
         self._lost_by = exc
-        run_all(self._stop_timers, *(() if self._waits_turn else (self._end_loss,)))
+        run_all(self._stop_timers, self._begin_loss)
+
+    def _begin_loss(self) -> None:
+        """End it now, or in a later turn: a crowd that leaves all at once must not stand in the way of others."""
+        if self._waits_turn:  # then it will
+            return
+        if self._allowance.left > 0:
+            self._allowance.left -= HANDSHAKE
+            self._turns.renew_soon()
+            self._end_loss()
+        else:
+            self._wait_turn()
 
     def _end_loss(self) -> None:
         """Give the peer what had arrived, and tell the host: in a later turn, if that is too much for this one."""
@@ -198,8 +209,7 @@ class Connection(Reading):
                 self._deliver_rest()
         finally:  # whatever that raised, the connection must not stay
             if self._rest_waits():
-                self._waits_turn = True
-                self._turns.wait(self)
+                self._wait_turn()
             else:
                 if self._decoder is not None:  # what the user makes room for from now on comes at once
                     self._decoder.assembly.allowance = Allowance(UNBOUNDED)

@@ -27,8 +27,14 @@ __all__ = ["Reading"]
 MANY: Final = 64
 """So many messages at a time count in the allowance of the turn too, 16 for one."""
 
-MUCH: Final = 16 << 10
-"""So many bytes at a time count, too, 8 KiB for one."""
+MUCH: Final = NARROW
+"""So many bytes at a time count, too, 8 KiB for one. It is what is read of a connection at a time to begin with."""
+
+THIN: Final = 64
+"""Traffic that takes more of the allowance than one frame for so many bytes is read no more than `MUCH` at a time."""
+
+HANDSHAKE: Final = 8
+"""What a step of a handshake, or the end of a connection, takes of the allowance."""
 
 _RATE_SECONDS: Final = 1.0
 """`commands_per_second` counts over so many seconds at least."""
@@ -41,6 +47,7 @@ class Reading(Metering):
         "_allowance",
         "_decoder",
         "_drained_at",
+        "_early",
         "_error",
         "_heartbeat",
         "_kept",
@@ -51,6 +58,7 @@ class Reading(Metering):
         "_scratch",
         "_turns",
         "_waits_turn",
+        "_wide",
         "peer",
     )
 
@@ -68,6 +76,8 @@ class Reading(Metering):
         """Since when commands are counted."""
         self._waits_turn = False
         """Reading is paused until the allowance of a later turn."""
+        self._early = b""
+        """What has arrived of the handshake and waits for a turn."""
         self._kept = 0
         """Bytes of a chunk that stay undecoded."""
         self.peer: StreamPeer | None = None
@@ -80,7 +90,9 @@ class Reading(Metering):
         """Whether the decoder can tell a chunk that is one message."""
         self._paused = False
         self._pumping = False
-        self._scratch = scratch_for(loop)
+        self._wide = scratch_for(loop)
+        self._scratch = self._wide[:MUCH]
+        """Where what is read goes."""
 
     # -- what the other half does ------------------------------------------------------------------------------------
 
@@ -117,7 +129,7 @@ class Reading(Metering):
         try:
             decoder = self._decoder
             if decoder is None:
-                self._receive_handshake(self._scratch[:nbytes])
+                self._take_handshake(self._scratch[:nbytes])
                 return
             self._arrived += nbytes
             self._unread.arrived += nbytes
@@ -126,9 +138,9 @@ class Reading(Metering):
                 if whole and item is not None:
                     self._deliver([item])
                     self._pump()
-                if nbytes > MUCH:
+                if nbytes >= MUCH:
                     self._charge(nbytes >> 13)
-            elif nbytes > MUCH:
+            elif nbytes >= MUCH:
                 self._take_much(decoder, nbytes)
             elif nbytes > LONGEST_LONE or not self._knows_lone or not self._take_lone(nbytes):
                 decoder.feed(self._scratch[:nbytes])
@@ -138,14 +150,28 @@ class Reading(Metering):
 
     def _take_much(self, decoder: Source, nbytes: int) -> None:
         """Take in a large chunk: at once, or in a later turn if this one has had enough."""
+        allowance = self._allowance
         decoder.feed(self._scratch[:nbytes])
-        self._allowance.left -= nbytes >> 13
-        if self._allowance.left > 0 or self._paused:
-            self._pump()
-        else:
+        allowance.left -= nbytes >> 13
+        before = allowance.left
+        if before <= 0 and not self._paused:
             decoder.detach_chunk()
             self._keep(decoder.pending)
             self._charge(0)
+            return
+        self._pump()
+        if (before - allowance.left) * THIN <= nbytes:
+            self._scratch = self._wide
+
+    def _take_handshake(self, data: memoryview) -> None:
+        """Take in bytes of the handshake: at once, or in a later turn if this one has had enough."""
+        if self._allowance.left > 0:
+            self._allowance.left -= HANDSHAKE
+            self._turns.renew_soon()
+            self._receive_handshake(data)
+            return
+        self._early = bytes(data)
+        self._wait_turn()
 
     # -- into the inbox ----------------------------------------------------------------------------------------------
 
@@ -188,11 +214,12 @@ class Reading(Metering):
 
     def _pump_on(self, peer: StreamPeer, decoder: Source, hwm: int) -> None:
         """Decode while there is room, and pause or resume reading."""
+        allowance, before, chunk = self._allowance, self._allowance.left, decoder.pending
         self._pumping = True
         try:
-            while not decoder.starved and self._allowance.left > 0 and (room := self._room(peer, hwm)) > 0:
+            while not decoder.starved and allowance.left > 0 and (room := self._room(peer, hwm)) > 0:
                 items = decoder.take(room)
-                self._allowance.left -= len(items)  # of a type that takes them out at once, such as XPUB
+                allowance.left -= len(items)  # of a type that takes them out at once, such as XPUB
                 if decoder.assembly.commands:
                     self._answer_commands()
                 if items:
@@ -201,6 +228,8 @@ class Reading(Metering):
             self._pumping = False
         decoder.detach_chunk()
         self._keep(decoder.pending)
+        if (before - allowance.left) * THIN > chunk - decoder.pending:
+            self._scratch = self._wide[:MUCH]
         self._charge(0)
         has_room = self._room(peer, hwm) > 0
         if self._waits_turn and has_room:
@@ -263,10 +292,13 @@ class Reading(Metering):
         self._turns.renew_soon()
         self._check_rate()
         if allowance.left <= 0 and not self._waits_turn:
-            self._waits_turn = True
-            if not self._paused:
-                self.transport.pause_reading()
-            self._turns.wait(self)
+            self._wait_turn()
+
+    def _wait_turn(self) -> None:
+        self._waits_turn = True
+        if not self._paused and not self.lost:
+            self.transport.pause_reading()
+        self._turns.wait(self)
 
     def _check_rate(self) -> None:
         assert self._decoder is not None
@@ -274,7 +306,8 @@ class Reading(Metering):
         if assembly.controls <= most or not most:
             return
         now = self.loop.time()
-        if now - self._rated_at < _RATE_SECONDS:
+        # Time that it waited for its turn does not count: it would have gone on sending.
+        if now - self._rated_at < _RATE_SECONDS or not self._decoder.starved:
             raise ZmtpError(
                 f"more than {most} commands that carry no message within a second (raise commands_per_second to allow"
                 " more)",
@@ -292,7 +325,11 @@ class Reading(Metering):
         if self._pumping:  # a turn of the loop within a call of the owner: it will go on by itself
             return
         try:
-            self._pump()
+            if self._decoder is not None:
+                self._pump()
+            elif self._early:
+                early, self._early = self._early, b""
+                self._receive_handshake(memoryview(early))
         except ZmtpError as error:
             self.fail(error)
         except BaseException:  # raised again; as where a transport's own call raises, nothing is left half done
@@ -307,6 +344,9 @@ class Reading(Metering):
     def refill(self) -> None:
         """The inbox ran low: decode what waits, and read on."""
         if self._paused and not self._pumping and not self._waits_turn:
+            if self._allowance.left <= 0 and self.peer is not None and self.peer.inbox:
+                self._wait_turn()  # there is something to read meanwhile
+                return
             try:
                 self._pump()
             except ZmtpError as error:
