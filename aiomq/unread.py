@@ -28,8 +28,11 @@ __all__ = ["UNREAD_VARIABLE", "Process", "Unread", "process"]
 UNREAD_VARIABLE: Final = "AIOMQ_UNREAD_BYTES"
 """The environment variable that sets the mark of the process, in bytes; 0 for none."""
 
-SHARE: Final = 4
+SHARE: Final = 8
 """The mark is one part of so many of the memory that the process may have."""
+
+LEAST: Final = 64 << 20
+"""It is not less than what one peer may have."""
 
 FINE: Final = 16
 """A mark is reached when less than one part of so many is left below it: else all would be weighed too often."""
@@ -94,7 +97,8 @@ class Process(_Gauge):
         """Return the mark in bytes."""
         if self.limit is None:
             chosen = os.environ.get(UNREAD_VARIABLE, "")
-            self.limit = int(chosen) if chosen.isascii() and chosen.isdigit() else memory_for_process() // SHARE
+            by_memory = max(memory_for_process() // SHARE, LEAST)
+            self.limit = int(chosen) if chosen.isascii() and chosen.isdigit() else by_memory
         return self.limit
 
     def forked(self) -> None:

@@ -17,7 +17,7 @@ __all__ = ["MESSAGE_COST", "UNSENT_VARIABLE", "ProcessUnsent", "process_unsent"]
 UNSENT_VARIABLE: Final = "AIOMQ_UNSENT_BYTES"
 """The environment variable that sets the mark of the process, in bytes; 0 for none."""
 
-SHARE: Final = 4
+SHARE: Final = 8
 """The mark is one part of so many of the memory that the process may have."""
 
 LEAST: Final = 64 << 20

@@ -26,10 +26,10 @@ QUIET: Final = 2.0
 LATE: Final = 10.0
 """A timer that is so many seconds late will not come: its loop stands."""
 
-MUCH: Final = 64 << 20
+MUCH: Final = 32 << 20
 """Bytes that are free and worth giving back."""
 
-KEPT: Final = 32 << 20
+KEPT: Final = 16 << 20
 """Bytes at the end of the heap that stay, for the next large message."""
 
 

@@ -135,11 +135,12 @@ class Heartbeat:
         if self._timeout and self._silence is None and not self._deaf:
             why = f"no traffic within {self._timeout} s of a PING"
             # Only what stands before the PING counts: a system goes on taking PINGs in for a program that is stopped.
+            # Below 0 there are bytes of the handshake that the other system has not acknowledged yet.
             self._silence = Patience(
                 self._loop,
                 self._timeout,
                 lambda: connection.peer_silent(why),
-                lambda: min(connection.bytes_left(), ahead),
+                lambda: max(0, min(connection.bytes_left(), ahead)),
             )
 
     def stop(self) -> None:

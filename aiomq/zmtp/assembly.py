@@ -104,10 +104,10 @@ class Assembly:
         """Refuse a frame by its header, before anything is reserved for it."""
         if size > self._max_frame_size >= 0:
             raise ZmtpError(f"a frame of {size} bytes is over MAXMSGSIZE ({self._max_frame_size})")
-        if size > self._max_bytes:
-            raise self._over_bytes(size)
         if size >> 63:
             raise ZmtpError(f"a frame of {size} bytes cannot be")
+        if size > self._max_bytes:
+            raise self._over_bytes(size)
 
     def add(self, flags: int, body: bytes) -> Item | None:
         """Add a frame; return the message, or the control item, that it completes."""

@@ -29,6 +29,8 @@ _READY: Final = 1000
 class _Subscriber:
     """Stands for the peer that holds all subscriptions: the table does no more with it than to keep it."""
 
+    over_wire = False
+
 
 def measure_matching(spec: Spec, report: Reporter) -> None:
     """Look up random messages in a publisher's table of so many prefixes."""

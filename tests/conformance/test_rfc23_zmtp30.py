@@ -162,7 +162,7 @@ async def test_rfc23_null_case_of_property_names_is_not_significant(context: aio
     await greetings.case_of_names_means_nothing(context, V30)
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 60_000])
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 40_000])
 async def test_rfc23_null_property_value_may_have_any_size(context: aiomq.Context, size: int) -> None:
     """A value may be empty or large. What a stranger can make us hold ends at 64 KiB for the whole command."""
     await greetings.metadata_is_accepted(context, V30, (b"X-value", b"v" * size))

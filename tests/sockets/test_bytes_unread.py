@@ -155,11 +155,11 @@ async def test_what_the_gone_have_left_counts_until_it_is_read(
         assert held(pull) == left * (MIB + MESSAGE_COST)
 
 
-def test_mark_of_the_process_is_a_quarter_of_its_memory_or_what_the_environment_says(
+def test_mark_of_the_process_is_an_eighth_of_its_memory_or_what_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(unread.UNREAD_VARIABLE, raising=False)
-    assert unread.Process().find_limit() == memory_for_process() // 4
+    assert unread.Process().find_limit() == memory_for_process() // 8
     monkeypatch.setenv(unread.UNREAD_VARIABLE, "12345")
     assert unread.Process().find_limit() == 12345
     monkeypatch.setenv(unread.UNREAD_VARIABLE, "0")

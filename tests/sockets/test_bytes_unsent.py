@@ -10,10 +10,13 @@ import pytest
 
 import aiomq
 from aiomq.budgets import BUDGETS
+from aiomq.memory import memory_for_process
 from aiomq.peer import StreamPeer
+from aiomq.unsent import ProcessUnsent
 from aiomq.weights import size_of
 from tests.sockets.links import turns, until
 from tests.sockets.strangers import Stranger
+from tests.transports.scripted import frame
 
 MIB = 1 << 20
 MARK = 64 * MIB
@@ -263,3 +266,74 @@ async def test_inproc_takes_the_default_and_no_other_mark(context: aiomq.Context
     other = context.socket(aiomq.PAIR)
     other.connect("inproc://counted")
     assert offered(other, LARGE) == 300
+
+
+# -- the mark of the process ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process_mark(monkeypatch: pytest.MonkeyPatch) -> ProcessUnsent:
+    """Return a mark of 4 MiB in the place of the process's."""
+    made = ProcessUnsent(4 * MIB)
+    monkeypatch.setattr("aiomq.peer.process_unsent", made)
+    return made
+
+
+@pytest.mark.parametrize("size", [10, MIB // 2])
+async def test_peers_that_read_nothing_share_the_mark_of_the_process_and_others_are_served(
+    context: aiomq.Context, process_mark: ProcessUnsent, size: int
+) -> None:
+    router = context.socket(aiomq.ROUTER, router_mandatory=1, sndhwm=0)
+    router.bind("tcp://127.0.0.1:*")
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(Stranger(router.last_endpoint, "DEALER")) for _ in range(3)]
+        identities = []
+        for stranger in strangers:
+            await stranger.send(frame(b"hello"))
+            identities.append((await router.recv_multipart())[0])
+        for identity in identities:
+            while offered(router, identity, bytes(size)) == 300:
+                await turns(1)
+            await turns(1)
+        assert process_mark.is_over
+        assert process_mark.total < 12 * MIB  # what the transports and one turn took beside it
+        good = context.socket(aiomq.DEALER)
+        good.connect(router.last_endpoint)
+        await good.send(b"a question")
+        identity, question = await router.recv_multipart()
+        await router.send_multipart([identity, question])
+        assert await good.recv() == b"a question"
+        for stranger in strangers:
+            stranger.leave()
+        await until(lambda: len(router.peers()) == 1)
+    assert process_mark.total == 0
+
+
+async def test_what_has_left_gives_the_room_of_the_process_back(
+    context: aiomq.Context, process_mark: ProcessUnsent
+) -> None:
+    push, pull = context.socket(aiomq.PUSH, sndhwm=0), context.socket(aiomq.PULL, rcvhwm=1)
+    pull.bind("tcp://127.0.0.1:*")
+    push.connect(pull.last_endpoint)
+    await push.wait_connected()
+    count = offered(push, bytes(MIB))
+    assert 0 < count < 300
+    assert process_mark.is_over
+    for _ in range(count):
+        assert len(await pull.recv()) == MIB
+    assert await push.poll(10_000, aiomq.POLLOUT)
+    await push.send(b"there is room")
+    assert await pull.recv() == b"there is room"
+    assert process_mark.total == 0
+
+
+@pytest.mark.parametrize(("text", "limit"), [("12345", 12345), ("0", 0), ("", None), ("much", None)])
+def test_mark_of_what_waits_to_leave_comes_from_the_environment_or_the_memory(
+    monkeypatch: pytest.MonkeyPatch, text: str, limit: int | None
+) -> None:
+    monkeypatch.setenv("AIOMQ_UNSENT_BYTES", text)
+    by_memory = max(memory_for_process() // 8, 64 * MIB)
+    made = ProcessUnsent()
+    made.change(1)
+    assert made.find_limit() == (by_memory if limit is None else limit)
+    assert not made.is_over

@@ -179,7 +179,7 @@ def test_budget_comes_from_the_environment_or_from_the_memory_there_is(
 ) -> None:
     monkeypatch.setenv("AIOMQ_LARGE_FRAMES", text)
     monkeypatch.setattr(large_frames, "memory_for_process", lambda: 4 << 30)
-    assert Budget().find_limit() == (1 << 30 if limit is None else limit)
+    assert Budget().find_limit() == (1 << 29 if limit is None else limit)
 
 
 def test_budget_of_little_memory_is_64_mib(monkeypatch: pytest.MonkeyPatch) -> None:

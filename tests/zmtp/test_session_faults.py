@@ -107,7 +107,7 @@ def test_command_over_the_limit_is_refused_on_its_header() -> None:
     session.receive_data(header[:-1])
     error = failure_of(session, header[-1:])
     assert error.reason == (
-        "a handshake command of 65537 octets: up to 65536 are accepted here, fewer with a lower MAXMSGSIZE"
+        "a handshake command of 49153 octets: up to 49152 are accepted here, fewer with a lower MAXMSGSIZE"
     )
     assert error.code is None
     assert session.held == 0
