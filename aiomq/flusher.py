@@ -7,6 +7,7 @@ held back and leaves in one batch when the turn is over, which keeps the cost of
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -18,6 +19,9 @@ __all__ = ["SLICE", "Flushable", "Flusher", "LastBatch"]
 SLICE: Final = 256
 """So many peers are written to before everybody else in the loop gets a turn: a few milliseconds."""
 
+
+SLICE_SECONDS: Final = 0.01
+"""A slice ends here too: large messages for many peers take their time, as each transport copies them."""
 
 _WORTH_A_LOOK: Final = 4096
 """A longer queue is more than one batch: to compare all of it for each of them would cost more than it saves."""
@@ -109,8 +113,11 @@ class Flusher:
 
     def flush(self) -> None:
         """Write to one slice of the peers now, without waiting for the end of the turn: many bytes have piled up."""
+        until = time.monotonic() + SLICE_SECONDS
         for peer in self._corked[:SLICE]:
             peer.flush()
+            if time.monotonic() > until:
+                break
 
     def end_turn(self) -> None:
         """Write what was held back: to a slice of the peers here, and to one after each further turn."""
@@ -123,11 +130,16 @@ class Flusher:
 
     def _next_slice(self) -> None:
         behind = self._behind
-        if len(behind) > 1:
-            self.last_batch = LastBatch()
+        if len(behind) == 1:  # as most often: there is nothing to share, and no crowd
+            behind.popleft().uncork()
+            return
+        self.last_batch = LastBatch()
+        until = time.monotonic() + SLICE_SECONDS
         try:
             for _ in range(min(SLICE, len(behind))):
                 behind.popleft().uncork()
+                if time.monotonic() > until:
+                    break
         finally:  # whatever one peer's transport raises, the others have their turn
             self.last_batch = None
             if behind:
