@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from aiomq.transports.handover import can_watch
 from aiomq.transports.spare import spare
+from aiomq.transports.turns import turns_for
 
 __all__ = ["ACCEPTS_A_TURN", "AcceptHost", "Acceptor", "Episodes", "make_acceptor"]
 
@@ -21,6 +22,12 @@ log = logging.getLogger("aiomq.socket")
 
 ACCEPTS_A_TURN: Final = 64
 """So many connections are accepted before the loop gets a turn."""
+
+LEAST_A_TURN: Final = 8
+"""So many are accepted in any turn, and more as long as its allowance lasts."""
+
+_COST: Final = 8
+"""What one takes of the allowance."""
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
@@ -84,6 +91,7 @@ class Acceptor:
         self._sock = sock
         self._host = host
         self._episodes = episodes
+        self._turns = turns_for(loop)
         self._pause = _FIRST_PAUSE
         self._failures = 0
         """Failures of single connections without a success between them."""
@@ -106,7 +114,10 @@ class Acceptor:
 
     def _accept(self) -> None:
         """Take those who wait, but not all if they are many."""
-        for _ in range(ACCEPTS_A_TURN):
+        allowance = self._turns.allowance
+        for count in range(ACCEPTS_A_TURN):
+            if allowance.left <= 0 and count >= LEAST_A_TURN:
+                return
             try:
                 sock, name = self._sock.accept()
             except (BlockingIOError, InterruptedError):
@@ -119,6 +130,8 @@ class Acceptor:
                     return
             else:
                 self._succeeded()
+                allowance.left -= _COST
+                self._turns.renew_soon()
                 self._host.arrived(sock, name)
             if self._is_stopped:
                 return

@@ -153,14 +153,21 @@ class Reading(Metering):
         allowance = self._allowance
         decoder.feed(self._scratch[:nbytes])
         allowance.left -= nbytes >> 13
-        before = allowance.left
-        if before <= 0 and not self._paused:
+        if allowance.left <= 0 and not self._paused:
             decoder.detach_chunk()
             self._keep(decoder.pending)
             self._charge(0)
-            return
+        else:
+            self._pump_and_learn(decoder)
+
+    def _pump_and_learn(self, decoder: Source) -> None:
+        """Decode, and read less at a time from now on, or more, by what the traffic takes of the allowance."""
+        before, pending = self._allowance.left, decoder.pending
         self._pump()
-        if (before - allowance.left) * THIN <= nbytes:
+        used, decoded = before - self._allowance.left, pending - decoder.pending
+        if used * THIN > decoded:
+            self._scratch = self._wide[:MUCH]
+        elif decoded:
             self._scratch = self._wide
 
     def _take_handshake(self, data: memoryview) -> None:
@@ -214,7 +221,7 @@ class Reading(Metering):
 
     def _pump_on(self, peer: StreamPeer, decoder: Source, hwm: int) -> None:
         """Decode while there is room, and pause or resume reading."""
-        allowance, before, chunk = self._allowance, self._allowance.left, decoder.pending
+        allowance = self._allowance
         self._pumping = True
         try:
             while not decoder.starved and allowance.left > 0 and (room := self._room(peer, hwm)) > 0:
@@ -228,8 +235,6 @@ class Reading(Metering):
             self._pumping = False
         decoder.detach_chunk()
         self._keep(decoder.pending)
-        if (before - allowance.left) * THIN > chunk - decoder.pending:
-            self._scratch = self._wide[:MUCH]
         self._charge(0)
         has_room = self._room(peer, hwm) > 0
         if self._waits_turn and has_room:
@@ -320,15 +325,17 @@ class Reading(Metering):
         """The next turn has come: decode what waits, and read on."""
         self._waits_turn = False
         if self.lost:
+            self._allowance.left -= HANDSHAKE
             self._end_loss()
             return
         if self._pumping:  # a turn of the loop within a call of the owner: it will go on by itself
             return
         try:
             if self._decoder is not None:
-                self._pump()
+                self._pump_and_learn(self._decoder)
             elif self._early:
                 early, self._early = self._early, b""
+                self._allowance.left -= HANDSHAKE
                 self._receive_handshake(memoryview(early))
         except ZmtpError as error:
             self.fail(error)

@@ -24,7 +24,7 @@ MAX_FRAMES: Final = 1 << 20
 FRAME_COST: Final = 64
 """Bytes that a frame of a message that is not whole counts for beside its own: empty ones must not be free."""
 
-FIRST_CLAIM: Final = 64 << 10
+FIRST_CLAIM: Final = 16 << 10
 """A message that is not whole has so many bytes before it is counted in the budget of the process, and is counted again
 only when it has grown by a quarter: the budget has a lock, and most messages never come so far."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,12 @@ import aiomq
 from aiomq import Event
 from aiomq.core import SocketCore
 from aiomq.transports import turns
-from aiomq.transports.reading import Reading
-from aiomq.transports.turns import SHARE, TURN, Turns, turns_for
+from aiomq.transports.accepting import LEAST_A_TURN
+from aiomq.transports.connection import Connection
+from aiomq.transports.listener import Listener
+from aiomq.transports.reading import HANDSHAKE, Reading
+from aiomq.transports.scratch import SCRATCH_BYTES
+from aiomq.transports.turns import NARROW, SHARE, TURN, Turns, turns_for
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import CANCEL, JOIN, LEAVE, SUBSCRIBE, encode_ping
 from tests.transports.scripted import BOUND, COMMAND, MORE, Script, Wire, frame, settled, until
@@ -280,3 +285,148 @@ async def test_turns_of_a_loop_are_the_same_for_all_its_connections() -> None:
     loop = asyncio.get_running_loop()
     assert turns_for(loop) is turns_for(loop)
     assert turns.turns_for(loop).loop is loop
+
+
+# -- what else takes from a turn --------------------------------------------------------------------------------------
+
+
+def connections_of(bound: aiomq.Socket) -> list[Connection]:
+    """Return the connections that came in."""
+    (listener,) = bound._core.endpoints
+    assert isinstance(listener, Listener)
+    return list(listener._connections)
+
+
+async def test_handshake_that_finds_no_allowance_waits_for_its_turn(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[Reading] = []
+    wait = Reading._wait_turn
+
+    def wait_turn(connection: Reading) -> None:
+        waited.append(connection)
+        wait(connection)
+
+    def take_handshake(connection: Reading, data: memoryview) -> None:
+        connection._allowance.left = 0
+        take(connection, data)
+
+    take = Reading._take_handshake
+    monkeypatch.setattr(Reading, "_wait_turn", wait_turn)
+    monkeypatch.setattr(Reading, "_take_handshake", take_handshake)
+    with context.socket(aiomq.PULL) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        wire.send(frame(b"hello"))
+        assert await pull.recv() == b"hello"
+    assert waited
+
+
+async def test_crowd_that_leaves_at_once_is_seen_off_in_several_turns(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = Work()
+    watcher = asyncio.create_task(ended.watch())
+    end = Connection._end_loss
+
+    def end_loss(connection: Connection) -> None:
+        ended.add()
+        end(connection)
+
+    monkeypatch.setattr(Connection, "_end_loss", end_loss)
+    monkeypatch.setattr(turns, "TURN", 40)
+    turns_for(asyncio.get_running_loop()).allowance.left = 40
+    with context.socket(aiomq.PULL) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        wires = [await script.greeted(pull.last_endpoint, "PUSH") for _ in range(60)]
+        await pull.wait_connected(60)
+        for wire in wires:
+            wire.abort()
+        await settled(lambda: not pull.peers())
+    watcher.cancel()
+    assert ended.all == 60
+    assert ended.most <= 2 * (40 // HANDSHAKE + 1)  # what a turn begins with, and what its allowance was renewed to
+
+
+async def test_thin_traffic_is_read_in_small_pieces_and_plain_traffic_in_large_ones(
+    context: aiomq.Context, script: Script
+) -> None:
+    with context.socket(aiomq.PULL, rcvhwm=0, commands_per_second=0) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        (connection,) = connections_of(pull)
+        assert len(connection.get_buffer(-1)) == NARROW
+        wire.send(frame(bytes(1000)) * 500)
+        for _ in range(500):
+            await pull.recv()
+        assert len(connection.get_buffer(-1)) == SCRATCH_BYTES
+        wire.send(UNKNOWN * 200_000 + frame(b"end"))
+        assert await pull.recv() == b"end"
+        assert len(connection.get_buffer(-1)) == NARROW
+
+
+async def test_less_is_read_at_a_time_while_much_is_kept_undecoded(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "UNDECODED", 20_000)
+    shared = turns_for(asyncio.get_running_loop())
+    with context.socket(aiomq.PULL, rcvhwm=10) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        (connection,) = connections_of(pull)
+        connection._scratch = connection._wide
+        wire.send(frame(bytes(1000)) * 1000)
+        await settled(lambda: shared.is_crowded)
+        assert len(connection.get_buffer(-1)) == NARROW
+        for _ in range(1000):
+            await pull.recv()
+        await settled(lambda: not shared.is_crowded)
+        wire.send(frame(bytes(1000)) * 1000)
+        await settled(lambda: shared.is_crowded)
+        wire.abort()
+        for _ in range(1000):
+            if not await pull.poll(0):
+                break
+            await pull.recv()
+        await settled(lambda: not shared.is_crowded)
+
+
+async def test_inbox_that_runs_low_is_refilled_in_a_later_turn_where_the_allowance_is_used_up(
+    context: aiomq.Context, script: Script
+) -> None:
+    shared = turns_for(asyncio.get_running_loop())
+    with context.socket(aiomq.PULL, rcvhwm=10) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        wire = await script.greeted(pull.last_endpoint, "PUSH")
+        wire.send(b"".join(frame(str(number).encode()) for number in range(100)))
+        got = []
+        for _ in range(100):
+            shared.allowance.left = min(shared.allowance.left, 0)
+            got.append(int(await pull.recv()))
+        assert got == list(range(100))
+
+
+async def test_few_are_accepted_in_a_turn_whose_allowance_is_used_up(
+    context: aiomq.Context, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = Work()
+    arrive = Listener.arrived
+    shared = turns_for(asyncio.get_running_loop())
+
+    def counting(listener: Any, sock: Any, name: object) -> None:
+        arrived.add()
+        shared.allowance.left = 0
+        arrive(listener, sock, name)
+
+    monkeypatch.setattr(Listener, "arrived", counting)
+    with context.socket(aiomq.PULL, backlog=200) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        await asyncio.sleep(0)
+        host, port = pull.last_endpoint.removeprefix("tcp://").split(":")
+        socks = [socket.create_connection((host, int(port)), timeout=BOUND) for _ in range(100)]
+        watcher = asyncio.create_task(arrived.watch())
+        await settled(lambda: arrived.all == 100)
+        watcher.cancel()
+        for sock in socks:
+            sock.close()
+    assert arrived.most <= 2 * LEAST_A_TURN
