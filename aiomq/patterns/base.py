@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from aiomq.constants import SocketOption
 from aiomq.errors import ZMQError
@@ -51,6 +51,10 @@ def _cut(peer: Peer, budget: str, reason: str) -> None:
 def _at_once(work: Callable[[], bool]) -> None:
     while work():
         """There is more."""
+
+
+SKIPS: Final = 1000
+"""Messages that are of no use here are skipped so many at a time: a stranger may have sent any number of them."""
 
 
 class Peer(Protocol):
@@ -185,11 +189,22 @@ class Pattern:
 
         Set by the socket: it makes one call in each turn of its loop, and then looks anew who can send or receive.
         """
+        self._is_skipping = False
         self.spent: Callable[[int], None] = _ignored
         """To be called when one message went to a crowd, with the number of peers; set by the socket."""
         self._dropped = 0
         self.on_mute = self.mutes[0] if self.mutes else OnMute.BLOCK
         """What becomes of a message that nobody has room for."""
+
+    def _skip_on_later(self) -> None:
+        """Many messages were of no use: go on in a later turn, when those who wait to receive look again."""
+        if not self._is_skipping:
+            self._is_skipping = True
+            self.later(self._skipped)
+
+    def _skipped(self) -> bool:
+        self._is_skipping = False
+        return False
 
     def _crowd(self, count: int) -> None:
         """A message went to so many peers: for a distributor that is made before `spent` is set."""

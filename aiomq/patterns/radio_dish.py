@@ -14,7 +14,7 @@ from typing import Final
 from aiomq.errors import ZMQError
 from aiomq.message import Item, Membership, Message
 from aiomq.options import SocketOptions
-from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.base import SKIPS, Pattern, Peer
 from aiomq.patterns.distributor import Distributor
 from aiomq.patterns.fair_queue import FairQueue
 from aiomq.patterns.groups import GroupTable
@@ -232,11 +232,15 @@ class DishPattern(Pattern):
         return self._ready is not None
 
     def _next_pair(self) -> tuple[bytes, bytes] | None:
-        while (message := self._fair_queue.try_recv()) is not None:
+        for _ in range(SKIPS):
+            message = self._fair_queue.try_recv()
+            if message is None:
+                return None
             if type(message) is not tuple or len(message) != 2 or len(message[0]) > GROUP_BYTES_MAX:
                 self._turn_away(self._fair_queue.last_peer)
             elif message[0] in self._groups:
                 return message
+        self._skip_on_later()
         return None
 
     def _turn_away(self, peer: Peer) -> None:

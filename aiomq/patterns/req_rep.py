@@ -14,7 +14,7 @@ from typing import Final
 from aiomq.errors import EFSM, ZMQError
 from aiomq.message import Frames, Item, Message, frames_of, message_of
 from aiomq.options import SocketOptions
-from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.base import SKIPS, Pattern, Peer
 from aiomq.patterns.dealer_router import probe
 from aiomq.patterns.fair_queue import FairQueue
 from aiomq.patterns.load_balancer import LoadBalancer
@@ -140,13 +140,17 @@ class ReqPattern(Pattern):
 
     def _find_reply(self, envelope: Frames) -> bool:
         """Skip what is not the reply; return whether the reply is found."""
-        while self._reply is None:
+        for _ in range(SKIPS):
+            if self._reply is not None:
+                return True
             message = self._fair_queue.try_recv()
             if message is None:
                 return False
             if self._reply_peer is None or self._fair_queue.last_peer is self._reply_peer:
                 self._reply = _body_after(envelope, message)
-        return True
+        if self._reply is None:
+            self._skip_on_later()
+        return self._reply is not None
 
 
 class RepPattern(Pattern):
@@ -229,12 +233,16 @@ class RepPattern(Pattern):
 
     def _find_request(self) -> bool:
         """Skip what is no request; return whether one is found."""
-        while self._request is None:
+        for _ in range(SKIPS):
+            if self._request is not None:
+                return True
             message = self._fair_queue.try_recv()
             if message is None:
                 return False
             self._open(frames_of(message))
-        return True
+        if self._request is None:
+            self._skip_on_later()
+        return self._request is not None
 
     def _open(self, frames: Frames) -> None:
         """Take a request apart; leave it if there is no delimiter, or no body after it."""

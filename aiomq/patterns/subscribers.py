@@ -13,7 +13,7 @@ import errno
 from aiomq.errors import ZMQError
 from aiomq.message import Message, Subscription, message_of
 from aiomq.options import SocketOptions
-from aiomq.patterns.base import Pattern, Peer
+from aiomq.patterns.base import SKIPS, Pattern, Peer
 from aiomq.patterns.distributor import Distributor
 from aiomq.patterns.fair_queue import FairQueue
 from aiomq.patterns.subscriptions import SubscribedTopics, split_subscriptions
@@ -119,10 +119,14 @@ class SubPattern(_Subscriber):
 
     def _next_match(self) -> Message | None:
         matches, unwanted = self._topics.matches, self.options.invert_matching
-        while (message := self._take()) is not None:
+        for _ in range(SKIPS):
+            message = self._take()
+            if message is None:
+                return None
             frame: bytes = message[0] if type(message) is tuple else message  # type: ignore[assignment]  # as above
             if matches(frame) is not unwanted:
                 return message
+        self._skip_on_later()
         return None
 
 
