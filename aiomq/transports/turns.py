@@ -16,10 +16,10 @@ from aiomq.zmtp.allowance import Allowance
 
 __all__ = ["TURN", "Turns", "Waiting", "turns_for"]
 
-TURN: Final = 1024
+TURN: Final = 512
 """Frames for all connections of a loop in a turn: a few milliseconds, with what a subscription costs a publisher."""
 
-SHARE: Final = 128
+SHARE: Final = 64
 """Of these, for each connection that has waited: so a few who send much do not keep all others waiting for long."""
 
 

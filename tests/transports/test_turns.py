@@ -102,7 +102,7 @@ async def test_flood_takes_no_more_than_its_share_of_a_turn(
     context: aiomq.Context, script: Script, work: Work, address: str, name: str
 ) -> None:
     socket_type, other, unit = FLOODS[name]
-    with context.socket(socket_type, commands_per_second=0) as server:
+    with context.socket(socket_type, commands_per_second=0, rcvhwm=TURN // 2) as server:  # what one decoding brings
         server.bind(address)
         wire = await script.greeted(server.last_endpoint, other)
         wire.send(unit * (FRAMES // (100 if "parts" in name else 1)))
