@@ -172,13 +172,15 @@ class Reading(Metering):
 
     def _take_handshake(self, data: memoryview) -> None:
         """Take in bytes of the handshake: at once, or in a later turn if this one has had enough."""
-        if self._allowance.left > 0:
+        if self._waits_turn:  # a loop may still bring what it was reading when it was told to pause
+            self._early += data
+        elif self._allowance.left > 0:
             self._allowance.left -= HANDSHAKE
             self._turns.renew_soon()
             self._receive_handshake(data)
-            return
-        self._early = bytes(data)
-        self._wait_turn()
+        else:
+            self._early = bytes(data)
+            self._wait_turn()
 
     # -- into the inbox ----------------------------------------------------------------------------------------------
 

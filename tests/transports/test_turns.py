@@ -23,7 +23,7 @@ from aiomq.transports.scratch import SCRATCH_BYTES
 from aiomq.transports.turns import NARROW, SHARE, TURN, Turns, turns_for
 from aiomq.zmtp.assembly import Assembly
 from aiomq.zmtp.commands import CANCEL, JOIN, LEAVE, SUBSCRIBE, encode_ping
-from tests.transports.scripted import BOUND, COMMAND, MORE, Script, Wire, frame, settled, until
+from tests.transports.scripted import BOUND, COMMAND, MORE, Script, Wire, frame, handshake, settled, until
 
 FRAMES: Final = 20_000
 """Of one flood: many turns' worth."""
@@ -430,3 +430,20 @@ async def test_few_are_accepted_in_a_turn_whose_allowance_is_used_up(
         for sock in socks:
             sock.close()
     assert arrived.most <= 2 * LEAST_A_TURN
+
+
+async def test_handshake_that_arrives_in_pieces_while_it_waits_keeps_its_order(
+    context: aiomq.Context, script: Script
+) -> None:
+    with context.socket(aiomq.PULL) as pull:
+        pull.bind("tcp://127.0.0.1:*")
+        await script.dial(pull.last_endpoint)
+        await settled(lambda: bool(connections_of(pull)))
+        (connection,) = connections_of(pull)
+        said = memoryview(handshake("PUSH"))
+        connection._allowance.left = 0
+        connection._take_handshake(said[:70])
+        connection._allowance.left = 100  # others may have some left, and yet it is not this one's turn
+        connection._take_handshake(said[70:])
+        async with asyncio.timeout(BOUND):
+            await pull.wait_connected()
