@@ -54,7 +54,6 @@ class StreamPeer:
         "_limit",
         "_looks",
         "_mark",
-        "_noted",
         "_unreported",
         "_unsent",
         "_weights",
@@ -69,6 +68,7 @@ class StreamPeer:
         "link",
         "low_water",
         "marks",
+        "noted",
         "outbox",
         "owner",
         "properties",
@@ -117,7 +117,7 @@ class StreamPeer:
         """Bytes in the outbox at which it is full; 0 for any."""
         self._unsent = unsent
         """The same for all peers of the socket together."""
-        self._noted = 0
+        self.noted = 0
         """Bytes that the process counts as waiting to leave here."""
         self._weights: Weights | None = None  # most peers never have anything to weigh
         self._looks = mark > 0 or unsent is not None
@@ -194,7 +194,7 @@ class StreamPeer:
 
     def _is_over(self) -> bool:
         """Weigh what was put, and return whether it is too much."""
-        if self._noted and process_unsent.is_over:
+        if self.noted and process_unsent.is_over:
             self._looks = True
             return True
         weights = self._weights
@@ -225,16 +225,15 @@ class StreamPeer:
             self.owner.peer_full()
 
     def _note(self, held: int) -> None:
-        if held != self._noted:
-            process_unsent.change(held - self._noted)
-            self._noted = held
+        if held != self.noted:
+            process_unsent.change(held - self.noted)
+            self.noted = held
 
     def nothing_left(self) -> None:
         """All that was put has left for the system."""
-        if self._noted:
-            self._note(0)
-            if not self.writable:
-                self._credit()
+        self._note(0)
+        if not self.writable:
+            self._credit()
 
     def _has_to_be_weighed(self) -> bool:
         return self._is_weighed and not (self._unsent is None and self._is_light())

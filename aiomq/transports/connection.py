@@ -400,7 +400,7 @@ class Connection(Reading):
             peer.flushed(count)
         if outbox or self._write_paused:
             peer.left_behind(self.unsent_bytes())
-        elif not self.lost:
+        elif peer.noted and not self.lost:
             peer.nothing_left()
         if self._finishing and not outbox and not self._unwritten:
             self._close()

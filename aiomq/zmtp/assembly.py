@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
+from aiomq.budgets import Budgets
 from aiomq.message import Control, Item, Membership, Subscription
 from aiomq.zmtp.allowance import UNBOUNDED, Allowance
 from aiomq.zmtp.commands import Command, parse_command
@@ -18,7 +19,7 @@ from aiomq.zmtp.large_frames import Claim, LargeFrame
 
 __all__ = ["Assembly"]
 
-MAX_FRAMES: Final = 1 << 20
+MAX_FRAMES: Final = Budgets().message_frames_max
 """Frames in one message, unless `message_frames_max` says otherwise."""
 
 FRAME_COST: Final = 64
